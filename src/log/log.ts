@@ -1,0 +1,67 @@
+/**
+ * The durable event log: what is appended here is acknowledged to the sender, everything after it can be derived again.
+ * One writer per partition. A record takes `count` consecutive offsets, so every event in it has its own.
+ * Implementations: files by default, Kafka by URL. Nothing outside this folder knows which.
+ */
+export interface Log {
+  readonly partitions: number
+
+  /**
+   * Resolves with the record's first offset once the record is durable.
+   * @param count offsets that the record takes (≥ 1): the events it holds
+   * @throws LogFull when the disk is full or its reserve is reached (nothing of the record stays); LogClosed after `close`
+   */
+  append(partition: number, payload: Buffer, count: number): Promise<number>
+
+  /**
+   * Whole durable records in order, starting with the one that begins at or covers `from`; empty at the end.
+   * Ends before a record that would exceed `maxEvents` or `maxBytes` (but returns at least one).
+   * @throws LogTrimmed when `from` lies before what is retained: it says where reading can start
+   */
+  read(partition: number, from: number, limit: { maxEvents: number; maxBytes: number }): Promise<LogRecord[]>
+
+  /** The offset after the last durable event. */
+  end(partition: number): number
+
+  /** The oldest offset that is retained. */
+  start(partition: number): number
+
+  /** Resolves true once `end(partition) > from`, false after `timeoutMs` or when the log closes. */
+  wait(partition: number, from: number, timeoutMs: number): Promise<boolean>
+
+  /** A consumer says it is done with everything before `offset`; retention keeps what is not committed. May lag, never leads. */
+  commit(consumer: string, partition: number, offset: number): Promise<void>
+
+  /** Where the consumer committed last, 0 at first. */
+  committed(consumer: string, partition: number): number
+
+  /** Waits for what is being written, then releases everything. */
+  close(): Promise<void>
+}
+
+export interface LogRecord {
+  partition: number
+  offset: number
+  count: number
+  /** Wall clock of the append, ms. */
+  appendedAt: number
+  payload: Buffer
+}
+
+/** The disk is full or its reserve is reached: the sender is told to come back (503). */
+export class LogFull extends Error {
+  override name = 'LogFull'
+}
+
+export class LogClosed extends Error {
+  override name = 'LogClosed'
+}
+
+export class LogTrimmed extends Error {
+  override name = 'LogTrimmed'
+  readonly start: number
+  constructor(start: number) {
+    super(`the log starts at offset ${start} now; what was before it has been removed by retention`)
+    this.start = start
+  }
+}
