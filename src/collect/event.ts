@@ -8,8 +8,8 @@ export interface Identifier {
   value: string
 }
 
-/** One change of a trait. `set` with null never occurs: that is `unset`. */
-export type TraitChange = { key: string; op: 'set' | 'setOnce' | 'append' | 'increment'; value: Json } | { key: string; op: 'unset' }
+/** One change of a trait. `set` never carries null: that is `unset`. */
+export type TraitChange = { key: string; op: 'set'; value: Exclude<Json, null> } | { key: string; op: 'unset' }
 
 /** What a message asks of identity beyond “these identifiers came together”. */
 export type IdentityOperation =

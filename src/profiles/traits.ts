@@ -1,0 +1,83 @@
+import type { Json } from '../collect/event.ts'
+import type { Position } from '../log/position.ts'
+import type { Keys } from '../privacy/keys.ts'
+import type { Queryable } from '../store/postgres.ts'
+import { type Candidate, withCandidate } from './candidates.ts'
+
+/** A trait that a fact changed; null unsets it. */
+export interface TraitFact {
+  leaf: number
+  key: string
+  value: Json
+  source: string
+  ts: number
+  position: Position
+  /** Kept sealed, and shown masked. */
+  personal: boolean
+}
+
+/** The candidates per trait key of one leaf, or of a whole profile. */
+export type TraitCandidates = Map<string, Candidate[]>
+
+export interface LeafTraits {
+  traits: TraitCandidates
+  personal: TraitCandidates
+}
+
+/** Folds the changes into what is known of their leaves, inside the transaction that decides them. */
+export async function applyTraits(tx: Queryable, keys: Keys, facts: readonly TraitFact[], now: number): Promise<void> {
+  if (facts.length === 0) return
+  const byLeaf = Map.groupBy(facts, fact => fact.leaf)
+  const leaves = [...byLeaf.keys()].sort((a, b) => a - b)
+  const known = await traitsOf(tx, keys, leaves, 'for update')
+  const rows = leaves.map(leaf => folded(known.get(leaf), byLeaf.get(leaf) ?? [], now))
+  await tx.query(
+    `insert into leaf_traits (leaf, traits, personal)
+     select * from unnest($1::bigint[], $2::text[], $3::bytea[])
+     on conflict (leaf) do update set traits = excluded.traits, personal = coalesce(excluded.personal, leaf_traits.personal)`,
+    [
+      leaves,
+      rows.map(row => textOf(row.traits)),
+      rows.map((row, index) => (row.personalChanged ? keys.seal(textOf(row.personal), sealContext(leaves[index] ?? 0)) : null)),
+    ],
+  )
+}
+
+/** What is known of the leaves' traits; a leaf without traits has no entry. */
+export async function traitsOf(db: Queryable, keys: Keys, leaves: readonly number[], lock: '' | 'for update' = ''): Promise<Map<number, LeafTraits>> {
+  const rows = await db.query<{ leaf: number; traits: string; personal: Buffer | null }>(
+    `select leaf, traits, personal from leaf_traits where leaf = any($1::bigint[]) order by leaf ${lock}`,
+    [leaves],
+  )
+  return new Map(
+    rows.map(({ leaf, traits, personal }) => [
+      leaf,
+      {
+        traits: fromText(traits),
+        personal: personal ? fromText(keys.open(personal, sealContext(leaf)).toString()) : new Map(),
+      },
+    ]),
+  )
+}
+
+function folded(known: LeafTraits | undefined, facts: readonly TraitFact[], now: number): LeafTraits & { personalChanged: boolean } {
+  const traits: TraitCandidates = known?.traits ?? new Map()
+  const personal: TraitCandidates = known?.personal ?? new Map()
+  for (const { key, value, source, ts, position, personal: isPersonal } of facts) {
+    const home = isPersonal ? personal : traits
+    home.set(key, withCandidate(home.get(key) ?? [], [source, value, ts, position], now))
+  }
+  return { traits, personal, personalChanged: facts.some(fact => fact.personal) }
+}
+
+function textOf(traits: TraitCandidates): string {
+  return JSON.stringify(Object.fromEntries(traits))
+}
+
+function fromText(text: string): TraitCandidates {
+  return new Map(Object.entries(JSON.parse(text) as Record<string, Candidate[]>))
+}
+
+function sealContext(leaf: number): string {
+  return `leaf-traits:${leaf}`
+}

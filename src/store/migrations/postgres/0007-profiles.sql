@@ -1,0 +1,19 @@
+-- What is known of each leaf's traits: per key the candidates that can still win (see profiles/candidates.ts).
+-- JSON as text, because jsonb refuses characters that people do send. Personal traits are sealed.
+create table leaf_traits (
+  leaf bigint primary key,
+  traits text not null,
+  personal bytea
+);
+
+-- Proof of consents: the text version, channel and whatever the sender gave; the state itself is derived from the facts.
+create table consent_proofs (
+  position bigint not null,
+  purpose text not null,
+  leaf bigint not null,
+  given boolean not null,
+  ts timestamptz not null,
+  source text not null,
+  proof bytea,
+  primary key (position, purpose)
+);
