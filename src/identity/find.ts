@@ -1,0 +1,109 @@
+import type { Identifier } from '../collect/event.ts'
+import type { Keys } from '../privacy/keys.ts'
+import type { Queryable } from '../store/postgres.ts'
+import { maskOf } from './mask.ts'
+import type { NamespaceRules } from './namespace-rules.ts'
+import { readIdentifier } from './normalise.ts'
+
+/** Who answers for an identifier. */
+export interface Found {
+  /** The blind index, signed decimal text. */
+  hash: string
+  leaf: number
+  /** The profile: the root of the leaf. */
+  profile: number
+  /** `shared` and `blocked` identifiers answer with a leaf of their own. */
+  state: IdentifierMark
+}
+
+export type IdentifierMark = 'linked' | 'shared' | 'blocked' | 'unlinked'
+
+/** An identifier that a profile holds, as it may be shown. */
+export interface HeldIdentifier {
+  hash: string
+  namespace: string
+  masked: string
+  leaf: number
+  state: IdentifierMark
+  /** The event's time when it was linked, ms. */
+  since: number
+}
+
+/** Undefined where the value is unusable, unknown, or nobody's yet. */
+export async function findIdentifier(
+  db: Queryable,
+  rules: NamespaceRules,
+  keys: Keys,
+  { namespace, value }: Identifier,
+): Promise<Found | undefined> {
+  const read = readIdentifier(rules, keys, namespace, value)
+  if (typeof read === 'string') return undefined
+  const [row] = await db.query<StoredMark & { rest: string; leaf: number; own: number }>(
+    `select i.rest::text, i.leaf, coalesce(s.own, 0) as own, ${markColumns}
+     from identifiers i left join special_identifiers s on s.hash = i.hash
+     where i.hash = $1`,
+    [read.hash],
+  )
+  if (!row || row.rest !== read.rest) return undefined
+  const state = markOf(row, read.rule.linkClass)
+  const leaf = state === 'linked' ? row.leaf : row.own
+  return leaf > 0 ? { hash: read.hash, leaf, profile: await profileOfLeaf(db, leaf), state } : undefined
+}
+
+export async function profileOfLeaf(db: Queryable, leaf: number): Promise<number> {
+  const [row] = await db.query<{ root: number }>('select root from leaves where leaf = $1', [leaf])
+  return row?.root ?? leaf
+}
+
+/** The leaves of a profile, its root first; empty where there is no such profile. A merged-away id answers with its survivor's. */
+export async function leavesOf(db: Queryable, id: number): Promise<number[]> {
+  const rows = await db.query<{ leaf: number; root: number }>(
+    `with survivor as (select root from leaves where leaf = $1)
+     select l.leaf, l.root from leaves l join survivor s on l.leaf = s.root
+     union all
+     select l.leaf, l.root from leaves l join survivor s on l.root = s.root and l.root <> l.leaf`,
+    [id],
+  )
+  return rows.map(({ leaf }) => leaf)
+}
+
+/** What these leaves hold, strongest first; shared and blocked identifiers also where they answer with a leaf of their own. */
+export async function identifiersOf(
+  db: Queryable,
+  rules: NamespaceRules,
+  keys: Keys,
+  leaves: readonly number[],
+): Promise<HeldIdentifier[]> {
+  const rows = await db.query<StoredMark & { hash: string; namespace: string; leaf: number; ms: number; sealed: Buffer; own: number }>(
+    `select i.hash::text, i.namespace, i.leaf, coalesce(s.own, 0) as own, (extract(epoch from i.ts) * 1000)::float8 as ms, i.sealed, ${markColumns}
+     from identifiers i left join special_identifiers s on s.hash = i.hash
+     where (i.leaf = any($1::bigint[]) and i.leaf > 0) or i.hash in (select hash from special_identifiers where own = any($1::bigint[]))`,
+    [[...leaves]],
+  )
+  const rank = (namespace: string) => rules.of(namespace)?.rank ?? Number.POSITIVE_INFINITY
+  return rows
+    .map(row => ({
+      hash: row.hash,
+      namespace: row.namespace,
+      masked: maskOf(row.namespace, keys.open(row.sealed, `identifier:${row.namespace}`).toString()),
+      leaf: leaves.includes(row.leaf) ? row.leaf : row.own,
+      state: markOf(row, rules.of(row.namespace)?.linkClass ?? 'none'),
+      since: row.ms,
+    }))
+    .sort((a, b) => rank(a.namespace) - rank(b.namespace) || a.since - b.since)
+}
+
+interface StoredMark {
+  blocked: boolean
+  shared: boolean
+}
+
+const markColumns = `coalesce(s.blocked, false) as blocked,
+       coalesce((select bool_or(sharer.root <> holder.root) from leaves sharer, leaves holder
+         where sharer.leaf = any(s.sharers) and holder.leaf = i.leaf), false) as shared`
+
+function markOf({ blocked, shared }: StoredMark, linkClass: 'strong' | 'weak' | 'none'): IdentifierMark {
+  if (linkClass === 'none') return 'unlinked'
+  if (blocked) return 'blocked'
+  return shared ? 'shared' : 'linked'
+}

@@ -1,0 +1,96 @@
+import type { NamespaceRule } from './namespace-rules.ts'
+
+/**
+ * What the decision works on: the part of the identity graph that a batch touches, in memory. Identifiers are *slots*, indexes of
+ * `identifiers`; leaves and roots are the numbers that are stored.
+ */
+export interface Graph {
+  nextLeaf: number
+  identifiers: IdentifierState[]
+  /** The root of each leaf that is known here; a leaf that is not here is its own. */
+  rootOf: Map<number, number>
+  /** What a root holds. Only roots that may change need to be here. */
+  profiles: Map<number, Profile>
+  /** Slots that must not get into one profile, both ways. */
+  blocks: Map<number, number[]>
+}
+
+export interface IdentifierState {
+  /** The blind index, as signed decimal text. */
+  hash: string
+  rule: NamespaceRule
+  /** 0: kept without a leaf; it is nobody's. */
+  leaf: number
+  /** When it was linked, by the event's time; windows count by it. */
+  ts: number
+  /** How often it was taken off a person; links made before that count no more. */
+  generation: number
+  /** What few identifiers have; undefined for the others. */
+  special: Special | undefined
+}
+
+export interface Special {
+  /** The leaf that answers for it while it links nobody; 0: none yet. */
+  own: number
+  /** Leaves of other people it was seen with. It is shared while one of them is not in the holder's profile. */
+  sharers: number[]
+  /** The position from which on it was shared. */
+  sharedSince: number
+  /** By a person or by learning: links nobody any more. */
+  blocked: boolean
+  /** A person has said that it is fine: not proposed again. */
+  cleared: boolean
+  /** Hashes of the strongest identifiers of unrelated people it was disputed with, to learn from. */
+  disputed: string[]
+}
+
+export interface Profile {
+  leaves: number[]
+  members: number[]
+}
+
+export function rootOf(graph: Graph, leaf: number): number {
+  return graph.rootOf.get(leaf) ?? leaf
+}
+
+export function identifierOf(graph: Graph, slot: number): IdentifierState {
+  const found = graph.identifiers[slot]
+  if (!found) throw new Error(`slot ${slot} is outside of the graph`)
+  return found
+}
+
+export function profileOf(graph: Graph, root: number): Profile {
+  const found = graph.profiles.get(root)
+  if (!found) throw new Error(`profile ${root} may change but was not loaded`)
+  return found
+}
+
+export function specialOf(identifier: IdentifierState): Special {
+  identifier.special ??= { own: 0, sharers: [], sharedSince: 0, blocked: false, cleared: false, disputed: [] }
+  return identifier.special
+}
+
+/** Seen with several people who are not one: it links nobody, whoever held it first. */
+export function isShared(graph: Graph, { leaf, special }: IdentifierState): boolean {
+  if (!special || special.sharers.length === 0) return false
+  const holder = rootOf(graph, leaf)
+  return special.sharers.some(sharer => rootOf(graph, sharer) !== holder)
+}
+
+export function links(graph: Graph, identifier: IdentifierState): boolean {
+  if (identifier.rule.linkClass === 'none') return false
+  return !identifier.special || !(identifier.special.blocked || isShared(graph, identifier))
+}
+
+/** The leaf that answers for an identifier: its holder's, or its own while it links nobody. 0: none. */
+export function answeringLeaf(graph: Graph, identifier: IdentifierState): number {
+  return links(graph, identifier) ? identifier.leaf : (identifier.special?.own ?? 0)
+}
+
+export function holdsStrong(graph: Graph, members: readonly number[]): boolean {
+  return members.some(slot => isStrong(graph, slot) && links(graph, identifierOf(graph, slot)))
+}
+
+export function isStrong(graph: Graph, slot: number): boolean {
+  return identifierOf(graph, slot).rule.linkClass === 'strong'
+}

@@ -1,0 +1,51 @@
+import type { Identifier } from '../collect/event.ts'
+import type { Keys } from '../privacy/keys.ts'
+import type { NamespaceRule, NamespaceRules } from './namespace-rules.ts'
+
+/** Longer values are nobody's identifier, and are not stored. */
+const longestBytes = 512
+
+/** Why a value is not used. */
+export type Fault = 'namespace' | 'too-long' | 'empty' | 'invalid' | 'blocked'
+
+export interface Usable {
+  rule: NamespaceRule
+  /** In the one way of writing it. */
+  value: string
+  /** The blind index: signed and, for ClickHouse, unsigned decimal text. */
+  hash: string
+  unsigned: string
+  rest: string
+}
+
+/** Reads identifiers and remembers what it has read: within a batch most come many times. */
+export type Reader = (identifier: Identifier) => Usable | Fault
+
+export function readerOf(rules: NamespaceRules, keys: Keys): Reader {
+  const byRaw = new Map<string, Map<string, Usable | Fault>>()
+  return ({ namespace, value }) => {
+    let seen = byRaw.get(namespace)
+    if (!seen) {
+      seen = new Map()
+      byRaw.set(namespace, seen)
+    }
+    const known = seen.get(value)
+    if (known !== undefined) return known
+    const read = readIdentifier(rules, keys, namespace, value)
+    seen.set(value, read)
+    return read
+  }
+}
+
+export function readIdentifier(rules: NamespaceRules, keys: Keys, namespace: string, raw: string): Usable | Fault {
+  const rule = rules.of(namespace)
+  if (!rule) return 'namespace'
+  if (raw.length > longestBytes || Buffer.byteLength(raw) > longestBytes) return 'too-long'
+  if (raw.trim() === '') return 'empty'
+  if (rule.isBlocked(raw.trim())) return 'blocked'
+  const value = rule.normalise(raw)
+  if (value === undefined) return 'invalid'
+  if (rule.isBlocked(value)) return 'blocked'
+  const { hash, rest } = keys.blindIndex(rule.name, value)
+  return { rule, value, hash: hash.toString(), unsigned: BigInt.asUintN(64, hash).toString(), rest: rest.toString() }
+}
