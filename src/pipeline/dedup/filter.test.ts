@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { blockOf, blocksFor, mayHold, place, wordsPerBlock } from './filter.ts'
+import { wordsPerPrint } from './prints.ts'
+
+function randomPrints(count: number): Uint32Array {
+  return Uint32Array.from({ length: count * wordsPerPrint }, () => Math.random() * 2 ** 32)
+}
+
+test('what was placed is always found, and of the rest less than one in a hundred', () => {
+  const count = 100_000
+  const blocks = blocksFor(count)
+  const words = new Uint32Array(blocks * wordsPerBlock)
+  const base = (prints: Uint32Array, at: number) => blockOf(prints[at] ?? 0, blocks) * wordsPerBlock
+  const placed = randomPrints(count)
+  const others = randomPrints(count)
+  for (let at = 0; at < placed.length; at += wordsPerPrint) place(words, base(placed, at), placed, at)
+  let found = 0
+  let wrong = 0
+  for (let at = 0; at < placed.length; at += wordsPerPrint) {
+    if (mayHold(words, base(placed, at), placed, at)) found++
+    if (mayHold(words, base(others, at), others, at)) wrong++
+  }
+  expect(found).toBe(count)
+  expect(wrong / count).toBeLessThan(0.01)
+  expect((words.byteLength / count) * 8).toBeCloseTo(12, 1)
+})
+
+test('blocks cover the whole range of hashes', () => {
+  expect([0, 2 ** 31, 2 ** 32 - 1].map(top => blockOf(top, 10))).toEqual([0, 5, 9])
+  expect(blockOf(2 ** 32 - 1, 1_171_875)).toBe(1_171_874)
+})

@@ -1,0 +1,5 @@
+export { fingerprinting, type Message } from './fingerprints.ts'
+export { DedupTakenOver } from './manifest.ts'
+export type { Prints } from './prints.ts'
+export { RunDamaged } from './run.ts'
+export { openSeenMessages, type SeenMessages, type SeenMessagesOptions, type Step } from './seen-messages.ts'

@@ -1,0 +1,338 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  DedupTakenOver,
+  fingerprinting,
+  type Message,
+  openSeenMessages,
+  RunDamaged,
+  type SeenMessages,
+  type SeenMessagesOptions,
+  type Step,
+} from './index.ts'
+
+const dayMs = 24 * 3600 * 1000
+const fingerprintsOf = fingerprinting(Buffer.alloc(32, 1))
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'zhike-dedup-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+function opened(options: Partial<SeenMessagesOptions> = {}): Promise<SeenMessages> {
+  return openSeenMessages({ directory: join(root, 'p0'), now: () => 400 * dayMs, ...options })
+}
+
+function message(id: number, day = 400): Message {
+  return { source: `source-${id % 3}`, messageId: `message-${id}`, receivedAt: day * dayMs }
+}
+
+function messages(from: number, until: number, day = 400): Message[] {
+  return Array.from({ length: until - from }, (_, i) => message(from + i, day))
+}
+
+async function process(seen: SeenMessages, batch: Message[], through: number): Promise<number[]> {
+  const prints = fingerprintsOf(batch)
+  const fresh = await seen.probe(prints)
+  await seen.remember(prints, fresh, through)
+  return [...fresh]
+}
+
+/** Says what is new by definition: a map of when each message was first seen. */
+class Naive {
+  readonly #firstDay = new Map<string, number>()
+
+  process(batch: Message[], windowDays: number): number[] {
+    return batch.map(({ source, messageId, receivedAt }) => {
+      const key = JSON.stringify([source, messageId])
+      const day = Math.floor(receivedAt / dayMs)
+      const first = this.#firstDay.get(key)
+      if (first !== undefined && day - first <= windowDays) return 0
+      this.#firstDay.set(key, day)
+      return 1
+    })
+  }
+}
+
+type Action = { kind: 'batch'; ids: number[]; days: number } | { kind: 'wait'; days: number } | { kind: 'flush' | 'restart' | 'crash' }
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('batch' as const),
+      ids: fc.array(fc.nat(400), { minLength: 1, maxLength: 60 }),
+      days: fc.oneof(fc.constant(0), fc.nat(2)),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), days: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('flush' as const, 'restart' as const, 'crash' as const) }) },
+)
+
+test('a message is new exactly when it was not seen in the days before, through flushes, merges, restarts and crashes', async () => {
+  const steps = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { minLength: 20, maxLength: 120 }), async actions => {
+      let copies = 0
+      let directory = join(root, 'copy-0')
+      const windowDays = 5
+      const open = () =>
+        openSeenMessages({ directory, windowDays, flushAt: 50, now: () => day * dayMs, onStep: ({ kind }) => steps.add(kind) })
+      const log: Message[] = []
+      const naive = new Naive()
+      let day = 400
+      let seen = await open()
+      const reopen = async () => {
+        seen = await open()
+        await seen.replay(fingerprintsOf(log.slice(seen.coveredThrough)), log.length)
+      }
+      for (const action of actions) {
+        if (action.kind === 'batch') {
+          const batch = action.ids.map((id, i) => message(id, day + (i > action.ids.length / 2 ? action.days : 0)))
+          log.push(...batch)
+          expect(await process(seen, batch, log.length)).toEqual(naive.process(batch, windowDays))
+        } else if (action.kind === 'wait') {
+          day += action.days
+        } else if (action.kind === 'flush') {
+          await seen.flush()
+          expect(seen.coveredThrough).toBe(log.length)
+        } else {
+          const crashed = join(root, `copy-${++copies}`)
+          if (action.kind === 'crash') cpSync(directory, crashed, { recursive: true })
+          await seen.close()
+          if (action.kind === 'crash') directory = crashed
+          await reopen()
+        }
+      }
+      await seen.close()
+      for (let i = 0; i <= copies; i++) rmSync(join(root, `copy-${i}`), { recursive: true, force: true })
+    }),
+    { numRuns: 60 },
+  )
+  expect(steps).toContain('merge-finished')
+})
+
+test('a crash at any step of flushing and merging leaves a directory from which the log can be replayed', async () => {
+  const copies: { directory: string; step: Step['kind'] }[] = []
+  const directory = join(root, 'p0')
+  const seen = await opened({
+    flushAt: 100,
+    onStep: ({ kind }) => {
+      const copy = join(root, `copy-${copies.length}`)
+      cpSync(directory, copy, { recursive: true })
+      copies.push({ directory: copy, step: kind })
+    },
+  })
+  for (let from = 0; from < 2_000; from += 40) await process(seen, messages(from, from + 40), from + 40)
+  await seen.close()
+
+  const kinds = new Set(copies.map(copy => copy.step))
+  for (const kind of ['run-written', 'run-synced', 'run-published', 'merge-started', 'merge-written', 'merge-synced', 'merge-published']) {
+    expect(kinds).toContain(kind)
+  }
+  let earliest = 2_000
+  for (const copy of copies) {
+    const again = await opened({ directory: copy.directory })
+    earliest = Math.min(earliest, again.coveredThrough)
+    const covered = await again.probe(fingerprintsOf(messages(0, again.coveredThrough)))
+    expect(covered.every(flag => flag === 0)).toBe(true)
+    await again.replay(fingerprintsOf(messages(again.coveredThrough, 2_000)), 2_000)
+    const all = await again.probe(fingerprintsOf(messages(0, 2_100)))
+    expect(all.indexOf(1)).toBe(2_000)
+    await again.close()
+    expect(runFiles(copy.directory).length).toBe(2 * (await runsNamed(copy.directory)).length)
+  }
+  expect(earliest).toBe(0)
+})
+
+test('replaying what is remembered already changes nothing, not even when it expires', async () => {
+  const seen = await opened()
+  await process(seen, [message(1, 400)], 1)
+  expect(await process(seen, [message(1, 420)], 2)).toEqual([0])
+  await seen.replay(fingerprintsOf([message(1, 400), message(1, 420)]), 2)
+  expect([...(await seen.probe(fingerprintsOf([message(1, 430)])))]).toEqual([0])
+  expect([...(await seen.probe(fingerprintsOf([message(1, 431)])))]).toEqual([1])
+  await seen.close()
+})
+
+test('probing changes nothing: a batch whose transaction failed is decided the same again', async () => {
+  const seen = await opened()
+  const prints = fingerprintsOf([message(1), message(2), message(1)])
+  expect([...(await seen.probe(prints))]).toEqual([1, 1, 0])
+  expect([...(await seen.probe(prints))]).toEqual([1, 1, 0])
+  await seen.close()
+})
+
+test('a message that is not marked as new is not remembered: what was refused may come again', async () => {
+  const seen = await opened()
+  const prints = fingerprintsOf([message(1), message(2)])
+  await seen.remember(prints, Uint8Array.of(0, 1), 2)
+  expect([...(await seen.probe(prints))]).toEqual([1, 0])
+  await seen.close()
+})
+
+test('what has been quiet for the longest time allowed goes to disk with the next batch', async () => {
+  let now = 400 * dayMs
+  const seen = await opened({ now: () => now, flushAfterMs: 1000 })
+  await process(seen, messages(0, 10), 10)
+  now += 999
+  await process(seen, messages(10, 20), 20)
+  now += 1
+  await process(seen, messages(20, 30), 30)
+  await process(seen, messages(30, 40), 40)
+  expect(seen.stats()).toMatchObject({ recent: 20, runs: 1 })
+  await seen.close()
+  const again = await opened()
+  expect(again.coveredThrough).toBe(40)
+  await again.close()
+})
+
+test('expired messages leave the disk, and neither runs nor files pile up', async () => {
+  let day = 400
+  const seen = await opened({ now: () => day * dayMs, windowDays: 30, flushAt: 500 })
+  let most = 0
+  for (let id = 0; day < 700; day++, id += 200) {
+    await process(seen, messages(id, id + 200, day), id + 200)
+    await seen.flush()
+    if (day > 450) most = Math.max(most, seen.stats().ids)
+    expect(seen.stats().runs).toBeLessThanOrEqual(24)
+  }
+  expect(most).toBeLessThan(200 * 32 * 1.4)
+  expect(await process(seen, [message(200 * 280, 710), message(200 * 279 - 1, 710)], 1e6)).toEqual([0, 1])
+  await seen.close()
+  expect(runFiles(join(root, 'p0')).length).toBe(2 * (await runsNamed(join(root, 'p0'))).length)
+})
+
+test('a clock that once ran ahead forgets nothing', async () => {
+  let day = 400
+  const seen = await opened({ now: () => day * dayMs, flushAt: 20 })
+  await process(seen, messages(0, 20), 20)
+  day = 4000
+  for (let from = 20; from < 200; from += 20) await process(seen, messages(from, from + 20), from + 20)
+  day = 401
+  await process(seen, [message(1000, 4000)], 201)
+  for (let from = 200; from < 400; from += 20) await process(seen, messages(from, from + 20), from + 21)
+  await seen.flush()
+  expect((await seen.probe(fingerprintsOf(messages(0, 400, 401)))).includes(1)).toBe(false)
+  await seen.close()
+})
+
+test('leftovers of a crash are removed when the directory is opened, other files are not', async () => {
+  const seen = await opened({ flushAt: 10 })
+  for (let from = 0; from < 30; from += 10) await process(seen, messages(from, from + 10), from + 10)
+  await seen.close()
+  const directory = join(root, 'p0')
+  const before = readdirSync(directory).sort()
+  for (const name of ['run-9-lost.run', 'run-9-lost.filter', 'manifest.json.lost', 'keep.txt']) writeFileSync(join(directory, name), 'torn')
+  await (await opened()).close()
+  expect(readdirSync(directory).sort()).toEqual([...before, 'keep.txt'].sort())
+})
+
+test('a filter that is damaged or gone is made anew from its run', async () => {
+  for (const damage of [
+    (path: string) => rmSync(path),
+    (path: string) => truncateSync(path, 100),
+    (path: string) => writeFileSync(path, Buffer.alloc(readFileSync(path).length)),
+  ]) {
+    const seen = await opened()
+    await process(seen, messages(0, 1000), 1000)
+    await seen.close()
+    const [filter] = readdirSync(join(root, 'p0')).filter(name => name.endsWith('.filter'))
+    damage(join(root, 'p0', filter ?? ''))
+    const again = await opened()
+    expect((await again.probe(fingerprintsOf(messages(0, 1100)))).indexOf(1)).toBe(1000)
+    await again.close()
+    const third = await opened()
+    expect(third.stats().ids).toBe(1000)
+    await third.close()
+  }
+})
+
+test('a run that has lost prints is refused when it is opened, one with other prints when it is merged', async () => {
+  const seen = await opened({ flushAt: 100 })
+  await process(seen, messages(0, 100), 100)
+  await seen.flush()
+  const [run] = readdirSync(join(root, 'p0')).filter(name => name.endsWith('.run'))
+  const path = join(root, 'p0', run ?? '')
+  const bytes = readFileSync(path)
+  bytes[40] = (bytes[40] ?? 0) ^ 1
+  writeFileSync(path, bytes)
+  await seen.close()
+
+  const steps: Step[] = []
+  const again = await opened({ flushAt: 100, onStep: step => steps.push(step) })
+  for (let from = 100; from < 600; from += 100) await process(again, messages(from, from + 100), from + 100)
+  await again.close()
+  expect(steps.find(step => step.kind === 'merge-failed')).toMatchObject({ error: expect.any(RunDamaged) })
+  expect(steps.some(step => step.kind === 'merge-finished')).toBe(false)
+
+  truncateSync(path, 160)
+  await expect(opened()).rejects.toThrow(RunDamaged)
+})
+
+test('whoever opens a directory last owns it: the one before can write no more', async () => {
+  const first = await opened()
+  await process(first, messages(0, 10), 10)
+  const second = await opened()
+  await process(second, messages(10, 20), 20)
+  await expect(first.flush()).rejects.toThrow(DedupTakenOver)
+  await expect(first.probe(fingerprintsOf([message(1)]))).rejects.toThrow(DedupTakenOver)
+  await first.close()
+  await second.flush()
+  expect([...(await second.probe(fingerprintsOf([message(5), message(15)])))]).toEqual([1, 0])
+  await second.close()
+})
+
+test('when the disk fails every later call says so, and what is covered stays', async () => {
+  const seen = await opened({ flushAt: 10 })
+  await process(seen, messages(0, 10), 10)
+  await seen.flush()
+  cpSync(join(root, 'p0'), join(root, 'kept'), { recursive: true })
+  rmSync(join(root, 'p0'), { recursive: true })
+  await process(seen, messages(10, 20), 20)
+  await expect(process(seen, messages(20, 30), 30)).rejects.toThrow('ENOENT')
+  await expect(seen.probe(fingerprintsOf(messages(0, 1)))).rejects.toThrow('ENOENT')
+  await expect(seen.flush()).rejects.toThrow('ENOENT')
+  expect(seen.coveredThrough).toBe(10)
+  await seen.close()
+  expect(existsSync(join(root, 'p0'))).toBe(false)
+})
+
+test('an id takes less than 1.7 bytes of memory beside a table of fixed size', async () => {
+  const before = memory()
+  const seen = await opened()
+  for (let from = 0; from < 1_000_000; from += 10_000) {
+    const prints = crypto.getRandomValues(new Uint8Array(65_536)).buffer
+    const batch = new Uint32Array(40_000)
+    for (let i = 0; i < 40_000; i += 4) {
+      batch.set(new Uint32Array(prints, (i % 16_384) * 4, 4), i)
+      batch[i] = Math.floor(Math.random() * 2 ** 32)
+      batch[i + 3] = (Math.floor(Math.random() * 2 ** 16) << 16) | 400
+    }
+    await seen.remember(batch, new Uint8Array(10_000).fill(1), from + 10_000)
+  }
+  await seen.flush()
+  const { ids, memoryBytes } = seen.stats()
+  const table = 2 ** 18 * 16
+  expect(ids).toBe(1_000_000)
+  expect((memoryBytes - table) / ids).toBeLessThan(1.7)
+  expect((memory() - before - table) / ids).toBeLessThan(4)
+  await seen.close()
+})
+
+function memory(): number {
+  globalThis.gc?.()
+  return globalThis.process.memoryUsage().arrayBuffers
+}
+
+function runFiles(directory: string): string[] {
+  return readdirSync(directory).filter(name => name.startsWith('run-'))
+}
+
+async function runsNamed(directory: string): Promise<unknown[]> {
+  return JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')).runs
+}
