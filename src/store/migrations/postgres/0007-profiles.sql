@@ -17,3 +17,4 @@ create table consent_proofs (
   proof bytea,
   primary key (position, purpose)
 );
+create index consent_proofs_leaf on consent_proofs (leaf, purpose);

@@ -1,0 +1,56 @@
+import pg from 'pg'
+
+/** Something that answers SQL: the pool, or one transaction. Values are always bound (`$1`); int8 comes back as a number where it is safe. */
+export interface Queryable {
+  query<T>(text: string, values?: readonly unknown[]): Promise<T[]>
+}
+
+export interface Postgres extends Queryable {
+  /** Commits what `work` did, or rolls it back and throws what `work` threw. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+const int8 = 20
+
+/** int8 as a number where that is exact, as text where it is not. */
+function fromInt8(text: string): number | string {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : text
+}
+
+export function connectPostgres(url: string, options: { connections?: number } = {}): Postgres {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections ?? 10,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        oid === int8 ? fromInt8 : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    },
+  })
+  // A connection that dies while idle is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => undefined)
+  return {
+    query: async <T>(text: string, values?: readonly unknown[]) => (await pool.query(text, values as unknown[])).rows as T[],
+    async transaction(work) {
+      const client = await pool.connect()
+      try {
+        await client.query('begin')
+        const result = await work({
+          query: async <T>(text: string, values?: readonly unknown[]) => (await client.query(text, values as unknown[])).rows as T[],
+        })
+        await client.query('commit')
+        client.release()
+        return result
+      } catch (error) {
+        const broken = await client.query('rollback').then(
+          () => false,
+          () => true,
+        )
+        client.release(broken)
+        throw error
+      }
+    },
+    close: () => pool.end(),
+  }
+}
