@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { separatePostgresPrograms } from './separate-postgres.ts'
 import { provideSystemPackages } from './system-packages.ts'
-import { line, verdictOf } from './verdict.ts'
+import { both, line, type Verdict, verdictOf } from './verdict.ts'
 
 /** `npm run check`: what has to hold before a change lands, in order, ending at the first step that fails. */
 const root = join(import.meta.dirname, '..')
 const results = mkdtempSync(join(tmpdir(), 'zhike-check-'))
-const report = join(results, 'vitest.json')
 const started = performance.now()
 
 const steps = [
@@ -21,6 +21,9 @@ const steps = [
   { name: 'import direction', arguments: ['test/import-direction.ts'], remedy: 'each line above says what to do' },
 ]
 
+/** Folders whose tests run a second time against servers given by URL. */
+const storeTests = ['src/store']
+
 process.exitCode = await check()
 rmSync(results, { recursive: true, force: true })
 
@@ -32,13 +35,19 @@ async function check(): Promise<number> {
       return 1
     }
   }
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const code = await timed('tests', vitest)
-  const verdict = verdictOf(report, code)
+  const everything = await tests('tests', ['node_modules/vitest/vitest.mjs', 'run'])
+  const byUrl = separatePostgresPrograms() ? await tests('tests of the stores by URL', ['test/by-url.ts', 'run', ...storeTests]) : undefined
+  const verdict = byUrl ? both(everything, byUrl) : everything
   for (const fault of verdict.faults) console.error(fault)
   console.log(`\nThe check took ${seconds(started)}.`)
   console.log(line(verdict))
-  return verdict.failed === 0 && code === 0 ? 0 : 1
+  return verdict.failed === 0 ? 0 : 1
+}
+
+async function tests(name: string, command: string[]): Promise<Verdict> {
+  const report = join(results, `${name}.json`)
+  const code = await timed(name, [...command, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
+  return verdictOf(report, code)
 }
 
 async function timed(name: string, command: string[]): Promise<number> {

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { separatePostgresPrograms } from './separate-postgres.ts'
 
 /** Programs outside of npm that some tests need; without them those tests are skipped. */
 const wanted = [
+  { package: 'postgresql', tests: 'the stores against servers given by URL', present: () => separatePostgresPrograms() !== undefined },
   {
     package: 'chromium',
     tests: 'the browser SDK in a real Chromium',

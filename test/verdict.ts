@@ -50,6 +50,11 @@ export function verdictOf(reportFile: string, exitCode: number): Verdict {
   return verdict
 }
 
+/** Of two runs together. */
+export function both(a: Verdict, b: Verdict): Verdict {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped, faults: [...a.faults, ...b.faults] }
+}
+
 export function line({ passed, failed, skipped }: Verdict): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
