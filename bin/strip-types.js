@@ -1,0 +1,13 @@
+// Installed below node_modules, where Node does not take the types out of TypeScript by itself: this hook does it for this package's own files.
+import { readFileSync } from 'node:fs'
+import { registerHooks, stripTypeScriptTypes } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const own = new URL('../src/', import.meta.url).href
+
+registerHooks({
+  load(url, context, nextLoad) {
+    if (!url.startsWith(own) || !url.endsWith('.ts')) return nextLoad(url, context)
+    return { format: 'module', shortCircuit: true, source: stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8')) }
+  },
+})

@@ -1,0 +1,23 @@
+import { apiClient } from '../api-client.ts'
+import { type CliCommand, configOf } from '../context.ts'
+import { apiKeyOf } from '../with-server.ts'
+
+/** `zhike demo`: a workspace filled from the carried data through the real doors. */
+export const demo: CliCommand = (program, context) => {
+  program
+    .command('demo')
+    .description('run the server with a workspace filled from real data')
+    .option('--port <number>', 'port to listen on (ZHIKE_PORT)')
+    .option('--clinic', 'the aesthetic-medicine clinic with its generated people', false)
+    .option('--exit', 'stop when it is filled', false)
+    .action(async (options: { port?: string; clinic: boolean; exit: boolean }, command) => {
+      const config = configOf(command, context, { ZHIKE_PORT: options.port })
+      const started = await context.start(config)
+      try {
+        await context.fillDemo(apiClient(started.url, apiKeyOf(config)), { clinic: options.clinic }, context)
+        if (!options.exit) await context.untilAsked()
+      } finally {
+        await started.stop()
+      }
+    })
+}

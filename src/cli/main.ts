@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { Refusal } from '../refusal.ts'
+import { terminal } from './output.ts'
+import { run } from './program.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+/** Asked by a signal, or by the end of the process that launched this one. A second request, later than a moment, ends it at once. */
+function untilAsked(): Promise<void> {
+  return new Promise(resolve => {
+    let askedAt: number | undefined
+    const ask = () => {
+      if (askedAt !== undefined && performance.now() - askedAt > 1_000) process.exit(130)
+      askedAt ??= performance.now()
+      resolve()
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
+    if (process.env.ZHIKE_LAUNCHED) process.on('disconnect', ask)
+  })
+}
+
+const notBuilt = async (): Promise<never> => {
+  throw new Refusal(501, 'not-built', 'this version cannot do that yet')
+}
+
+process.exitCode = await run(
+  process.argv.slice(2),
+  {
+    ...terminal,
+    environment: process.env,
+    start: async config => (await import('../serve.ts')).startZhike(config),
+    fillDemo: notBuilt,
+    importFiles: notBuilt,
+    untilAsked,
+  },
+  version,
+)
+process.channel?.unref()
