@@ -13,37 +13,42 @@ export function blocksFor(count: number): number {
 }
 
 export function blockOf(top: number, blocks: number): number {
-  return Math.floor((top * blocks) / 2 ** 32)
+  return ((top * blocks) / 2 ** 32) | 0
 }
 
-/** Sets the print's bits in the block that starts at `words[base]`. */
+/** Sets the print's bits in the block that begins at `base`. */
 export function place(words: Uint32Array, base: number, prints: Prints, at: number): void {
   const b = prints[at + 1] as number
   const c = prints[at + 2] as number
-  const d = prints[at + 3] as number
-  set(words, base, b)
-  set(words, base, b >>> 9)
-  set(words, base, b >>> 18)
-  set(words, base, c)
-  set(words, base, c >>> 9)
-  set(words, base, c >>> 18)
-  set(words, base, d >>> 16)
+  const d = (prints[at + 3] as number) >>> 16
+  setBit(words, base, b)
+  setBit(words, base, b >>> 9)
+  setBit(words, base, b >>> 18)
+  setBit(words, base, c)
+  setBit(words, base, c >>> 9)
+  setBit(words, base, c >>> 18)
+  setBit(words, base, d)
 }
 
-/** False: the print is certainly not in the run. */
+/**
+ * False: the print is certainly not in the run. Looks at four bits, then at three: the processor predicts the outcome of four well, and so
+ * fetches the blocks of several prints at a time.
+ */
 export function mayHold(words: Uint32Array, base: number, prints: Prints, at: number): boolean {
   const b = prints[at + 1] as number
-  if (!isSet(words, base, b) || !isSet(words, base, b >>> 9) || !isSet(words, base, b >>> 18)) return false
   const c = prints[at + 2] as number
-  if (!isSet(words, base, c) || !isSet(words, base, c >>> 9) || !isSet(words, base, c >>> 18)) return false
-  return isSet(words, base, (prints[at + 3] as number) >>> 16)
+  const four = bitOf(words, base, b) & bitOf(words, base, b >>> 9) & bitOf(words, base, b >>> 18) & bitOf(words, base, c)
+  if ((four & 1) === 0) return false
+  const d = (prints[at + 3] as number) >>> 16
+  return (bitOf(words, base, c >>> 9) & bitOf(words, base, c >>> 18) & bitOf(words, base, d) & 1) === 1
 }
 
-function set(words: Uint32Array, base: number, bit: number): void {
+function setBit(words: Uint32Array, base: number, bit: number): void {
   const word = base + ((bit >>> 5) & 15)
-  words[word] = (words[word] as number) | (1 << (bit & 31))
+  words[word] = (words[word] as number) | (1 << bit)
 }
 
-function isSet(words: Uint32Array, base: number, bit: number): boolean {
-  return ((words[base + ((bit >>> 5) & 15)] as number) & (1 << (bit & 31))) !== 0
+/** The bit is the lowest of the result. */
+function bitOf(words: Uint32Array, base: number, bit: number): number {
+  return (words[base + ((bit >>> 5) & 15)] as number) >>> bit
 }

@@ -1,34 +1,44 @@
-import { hash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { type ChaskeyKey, chaskey, chaskeyKey } from './chaskey.ts'
 import { dayOf, type Prints, wordsPerPrint } from './prints.ts'
 
 /** A message is known by its source and the id that the source gave it. */
 export interface Message {
   source: string
+  /** Well-formed text. */
   messageId: string
   /** ms */
   receivedAt: number
 }
 
 /**
- * Makes the prints of messages, in their order: SHA-256 of a secret, the source and the id, of which 112 bits are kept. Without the
- * secret nobody can look for messages that fall on each other or into one place of a table.
+ * Makes the prints of messages, in their order. The hash is keyed, and each source has a key of its own, derived from `key`: without it
+ * nobody can look for ids that fall on each other or into one place of a table.
  */
 export function fingerprinting(key: Buffer): (messages: readonly Message[]) => Prints {
-  const secret = key.toString('base64').slice(0, 22)
+  const keys = new Map<string, ChaskeyKey>()
+  const utf8 = new TextEncoder()
+  let words = new Int32Array(256)
+  let bytes = new Uint8Array(words.buffer)
+
+  const keyOf = (source: string) => {
+    const known = keys.get(source) ?? chaskeyKey(createHmac('sha256', key).update(source).digest())
+    keys.set(source, known)
+    return known
+  }
+
   return messages => {
     const prints = new Uint32Array(messages.length * wordsPerPrint)
     let at = 0
     for (const { source, messageId, receivedAt } of messages) {
-      const digest = hash('sha256', `${secret}${source}\0${messageId}`, 'binary')
-      prints[at++] = wordAt(digest, 0)
-      prints[at++] = wordAt(digest, 4)
-      prints[at++] = wordAt(digest, 8)
-      prints[at++] = (digest.charCodeAt(12) << 24) | (digest.charCodeAt(13) << 16) | dayOf(receivedAt)
+      if (bytes.length < 3 * messageId.length + 16) {
+        words = new Int32Array(messageId.length + 4)
+        bytes = new Uint8Array(words.buffer)
+      }
+      chaskey(keyOf(source), words, utf8.encodeInto(messageId, bytes).written, prints, at)
+      prints[at + 3] = ((prints[at + 3] as number) & 0xffff0000) | dayOf(receivedAt)
+      at += wordsPerPrint
     }
     return prints
   }
-}
-
-function wordAt(text: string, at: number): number {
-  return (text.charCodeAt(at) << 24) | (text.charCodeAt(at + 1) << 16) | (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3)
 }

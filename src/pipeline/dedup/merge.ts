@@ -16,6 +16,9 @@ export interface Merge {
 
 const printsPerRead = 2 ** 14
 
+/** Above the top of every print. */
+const atEnd = 2 ** 32
+
 /** Merges runs into one. Of equal prints the one of the latest day stays. Nothing of the output is left if it fails. */
 export function mergeRuns({ directory, inputs, output, firstDay }: Merge): RunInfo {
   const atMost = inputs.reduce((sum, run) => sum + run.count - countBefore(run, firstDay), 0)
@@ -36,35 +39,43 @@ export function mergeRuns({ directory, inputs, output, firstDay }: Merge): RunIn
 }
 
 function writeMerged(cursors: Cursor[], writer: RunWriter, firstDay: number): void {
-  let open = cursors.filter(cursor => cursor.start())
-  while (open.length > 0) {
-    const latest = lowest(open)
-    if (latest.day >= firstDay) writer.add(latest.prints, latest.at)
-    let ended = false
-    for (const cursor of open) {
-      if (cursor !== latest && compare(cursor.prints, cursor.at, latest.prints, latest.at) === 0) ended = !cursor.next() || ended
+  const tops = Float64Array.from(cursors, cursor => cursor.start())
+  for (;;) {
+    let lowest = 0
+    let alone = true
+    for (let i = 1; i < tops.length; i++) {
+      if ((tops[i] as number) > (tops[lowest] as number)) continue
+      alone = (tops[i] as number) < (tops[lowest] as number)
+      lowest = i
     }
-    ended = !latest.next() || ended
-    if (ended) open = open.filter(cursor => !cursor.ended)
+    if (tops[lowest] === atEnd) return
+    if (!alone) lowest = skipRepeats(cursors, tops)
+    const cursor = cursors[lowest] as Cursor
+    if (cursor.day >= firstDay) writer.add(cursor.prints, cursor.at)
+    tops[lowest] = cursor.next()
   }
 }
 
-/** The cursor with the lowest print; of equal prints that of the latest day. */
-function lowest(cursors: Cursor[]): Cursor {
-  let best = cursors[0] as Cursor
-  for (let i = 1; i < cursors.length; i++) {
-    const cursor = cursors[i] as Cursor
-    const order = compare(cursor.prints, cursor.at, best.prints, best.at)
-    if (order < 0 || (order === 0 && cursor.day > best.day)) best = cursor
+/** Several cursors have the lowest top. Of those at the lowest print, all but the one with the latest day are moved past it. */
+function skipRepeats(cursors: Cursor[], tops: Float64Array): number {
+  let lowest = tops.indexOf(Math.min(...tops))
+  for (let i = 0; i < cursors.length; i++) {
+    if (i === lowest || tops[i] !== tops[lowest]) continue
+    const [best, other] = [cursors[lowest] as Cursor, cursors[i] as Cursor]
+    const order = compare(other.prints, other.at, best.prints, best.at)
+    if (order > 0) continue
+    const winner = order < 0 || other.day > best.day ? i : lowest
+    const loser = winner === i ? lowest : i
+    if (order === 0) tops[loser] = (cursors[loser] as Cursor).next()
+    lowest = winner
   }
-  return best
+  return lowest
 }
 
 /** Goes through a run's prints from the first to the last, and checks that they are what was written. */
 class Cursor {
   readonly prints: Prints = new Uint32Array(printsPerRead * wordsPerPrint)
   at = 0
-  ended = false
   readonly #run: RunInfo
   readonly #fd: number
   #words = 0
@@ -80,22 +91,22 @@ class Cursor {
     return (this.prints[this.at + 3] as number) & 0xffff
   }
 
-  /** False at the end. */
-  start(): boolean {
+  /** The top of the first print. */
+  start(): number {
     return this.#fill()
   }
 
-  /** False at the end. */
-  next(): boolean {
+  /** The top of the next print. */
+  next(): number {
     this.at += wordsPerPrint
-    return this.at < this.#words || this.#fill()
+    return this.at < this.#words ? (this.prints[this.at] as number) : this.#fill()
   }
 
   close(): void {
     closeSync(this.#fd)
   }
 
-  #fill(): boolean {
+  #fill(): number {
     const count = Math.min(printsPerRead, this.#run.count - this.#read)
     const bytes = new Uint8Array(this.prints.buffer, 0, count * bytesPerPrint)
     if (readSync(this.#fd, bytes, 0, bytes.length, this.#read * bytesPerPrint) !== bytes.length) {
@@ -105,10 +116,10 @@ class Cursor {
     this.#read += count
     this.#words = count * wordsPerPrint
     this.at = 0
-    this.ended = count === 0
-    if (this.ended && this.#sum !== this.#run.printsSum) {
+    if (count > 0) return this.prints[0] as number
+    if (this.#sum !== this.#run.printsSum) {
       throw new RunDamaged(this.#run, 'prints')
     }
-    return !this.ended
+    return atEnd
   }
 }

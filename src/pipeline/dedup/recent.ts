@@ -4,73 +4,90 @@ const smallest = 2 ** 12
 const fullest = 0.75
 
 /**
- * The prints that are not in a run yet: a hash table with open addressing in one array. A print's place is the top of its hash, so
- * the table is almost sorted already when it becomes a run. The hash is keyed, so nobody outside can aim at one place.
+ * The prints that are not in a run yet: a hash table with open addressing. A print's place is the top of its hash, so the table is
+ * almost sorted already when it becomes a run. The hash is keyed, so nobody outside can aim at one place. A byte per place, 0 where
+ * it is empty, says no to most look-ups without touching the print.
  */
 export class Recent {
   count = 0
-  #slots = new Uint32Array(smallest * wordsPerPrint)
+  #prints = new Uint32Array(smallest * wordsPerPrint)
+  #tags = new Uint8Array(smallest)
   #shift = 32 - Math.log2(smallest)
 
   /** The day a print was remembered, 0 if it is not here. */
   dayOf(prints: Prints, at: number): number {
-    return (this.#slots[this.#find(prints, at) + 3] as number) & 0xffff
+    const place = this.#find(prints, at)
+    return this.#tags[place] === 0 ? 0 : (this.#prints[place * wordsPerPrint + 3] as number) & 0xffff
   }
 
   /** Remembers a print; one that is here already takes the new day. */
   add(prints: Prints, at: number): void {
-    if (this.count >= (this.#slots.length / wordsPerPrint) * fullest) this.#grow()
-    const slot = this.#find(prints, at)
-    if (this.#slots[slot + 3] === 0) this.count++
-    copyPrint(prints, at, this.#slots, slot)
+    if (this.count >= this.#tags.length * fullest) this.#grow()
+    const place = this.#find(prints, at)
+    if (this.#tags[place] === 0) this.count++
+    this.#put(prints, at, place)
   }
 
   /** All prints in order, as a copy. */
   sorted(): Prints {
-    const slots = this.#slots
     const sorted = new Uint32Array(this.count * wordsPerPrint)
     let to = 0
-    const take = (wrapped: boolean) => {
-      for (let slot = 0; slot < slots.length; slot += wordsPerPrint) {
-        if (slots[slot + 3] === 0 || this.#isWrapped(slot) !== wrapped) continue
-        copyPrint(slots, slot, sorted, to)
+    const take = (from: number, until: number, fitting: (top: number) => boolean = () => true) => {
+      for (let place = from; place < until; place++) {
+        const at = place * wordsPerPrint
+        if (this.#tags[place] === 0 || !fitting(this.#prints[at] as number)) continue
+        copyPrint(this.#prints, at, sorted, to)
         to += wordsPerPrint
       }
     }
-    take(false)
-    take(true)
+    // Among the first are those that belong at the end and found no room there.
+    const empty = this.#tags.indexOf(0)
+    take(0, empty, top => top < 2 ** 31)
+    take(empty, this.#tags.length)
+    take(0, empty, top => top >= 2 ** 31)
     return settle(sorted)
   }
 
   get memoryBytes(): number {
-    return this.#slots.byteLength
+    return this.#prints.byteLength + this.#tags.byteLength
   }
 
   clear(): void {
     this.count = 0
-    this.#slots.fill(0)
-  }
-
-  /** Whether the print here belongs at the end of the table and found room only at its beginning. */
-  #isWrapped(slot: number): boolean {
-    return slot < this.#slots.length / 2 && (this.#slots[slot] as number) >>> 31 === 1
+    this.#tags.fill(0)
   }
 
   /** Where the print is or would be. */
   #find(prints: Prints, at: number): number {
-    const slots = this.#slots
-    const last = slots.length - 1
-    let slot = ((prints[at] as number) >>> this.#shift) * wordsPerPrint
-    while (slots[slot + 3] !== 0 && compare(slots, slot, prints, at) !== 0) slot = (slot + wordsPerPrint) & last
-    return slot
+    const tags = this.#tags
+    const last = tags.length - 1
+    const tag = tagOf(prints, at)
+    let place = (prints[at] as number) >>> this.#shift
+    while (tags[place] !== 0) {
+      if (tags[place] === tag && compare(this.#prints, place * wordsPerPrint, prints, at) === 0) return place
+      place = (place + 1) & last
+    }
+    return place
+  }
+
+  #put(prints: Prints, at: number, place: number): void {
+    this.#tags[place] = tagOf(prints, at)
+    copyPrint(prints, at, this.#prints, place * wordsPerPrint)
   }
 
   #grow(): void {
-    const old = this.#slots
-    this.#slots = new Uint32Array(old.length * 2)
+    const prints = this.#prints
+    const tags = this.#tags
+    this.#prints = new Uint32Array(prints.length * 2)
+    this.#tags = new Uint8Array(tags.length * 2)
     this.#shift--
-    for (let slot = 0; slot < old.length; slot += wordsPerPrint) {
-      if (old[slot + 3] !== 0) copyPrint(old, slot, this.#slots, this.#find(old, slot))
+    for (let place = 0; place < tags.length; place++) {
+      const at = place * wordsPerPrint
+      if (tags[place] !== 0) this.#put(prints, at, this.#find(prints, at))
     }
   }
+}
+
+function tagOf(prints: Prints, at: number): number {
+  return ((prints[at + 3] as number) >>> 24) | 1
 }

@@ -73,13 +73,21 @@ export class RunWriter {
       blocks: this.#blocks,
       printsSum: this.#printsFile.sum,
       filterSum: this.#filterFile.sum,
-      days: [...this.#days.entries()].filter(([, count]) => count > 0),
+      days: this.#countedDays(),
     }
   }
 
   close(): void {
     this.#printsFile.close()
     this.#filterFile.close()
+  }
+
+  #countedDays(): [day: number, count: number][] {
+    const counted: [number, number][] = []
+    this.#days.forEach((count, day) => {
+      if (count > 0) counted.push([day, count])
+    })
+    return counted
   }
 
   #writePrints(): void {
