@@ -259,13 +259,19 @@ class Batch {
   /** Evidence: every other identifier of the fact came together with the deciding one. */
   #link(slots: readonly number[], anchor: number): void {
     if (slots.length === 1) return
+    const { hash, generation } = identifierOf(this.#graph, anchor)
     for (const other of slots) {
       if (other === anchor) continue
+      const identifier = identifierOf(this.#graph, other)
+      const takenOff = generation + identifier.generation
+      if (identifier.anchor === hash && takenOff === 0) continue
       const pair = anchor * 0x4000000 + other
       if (this.#linked.has(pair)) continue
       this.#linked.add(pair)
-      const generation = identifierOf(this.#graph, anchor).generation + identifierOf(this.#graph, other).generation
-      this.outcome.links.push({ fact: this.#fact, anchor, other, generation })
+      this.outcome.links.push({ fact: this.#fact, anchor, other, generation: takenOff })
+      if (identifier.anchor !== '0') continue
+      identifier.anchor = hash
+      this.outcome.changed.add(other)
     }
   }
 

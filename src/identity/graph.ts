@@ -21,13 +21,17 @@ export interface IdentifierState {
   rule: NamespaceRule
   /** 0: kept without a leaf; it is nobody's. */
   leaf: number
-  /** When it was linked, by the event's time; windows count by it. */
+  /** When it was linked, by the event's time; windows count by it. `unknownTs` unless its profile is here. */
   ts: number
   /** How often it was taken off a person; links made before that count no more. */
   generation: number
+  /** The hash of the identifier that it is known to have come with first, '0': none. Saves recording that again. */
+  anchor: string
   /** What few identifiers have; undefined for the others. */
   special: Special | undefined
 }
+
+export const unknownTs = -1
 
 export interface Special {
   /** The leaf that answers for it while it links nobody; 0: none yet. */

@@ -1,21 +1,22 @@
 import type { Queryable } from '../store/postgres.ts'
-import { type Graph, type IdentifierState, rootOf, type Special } from './graph.ts'
+import { type Graph, identifierOf, rootOf, type Special, unknownTs } from './graph.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
-import { bigints } from './sql-arrays.ts'
+import { listed, numbers } from './sql-arrays.ts'
 
 export interface Head {
   nextLeaf: number
   seq: number
   namespacesVersion: number
+  hasBlocks: boolean
 }
 
 /** Takes identity for this transaction: others wait until it ends, so every decision sees the one before. */
 export async function lockHead(tx: Queryable): Promise<Head> {
-  const [head] = await tx.query<{ next_leaf: number; seq: number; namespaces_version: number }>(
-    'select next_leaf, seq, namespaces_version from identity_head for update',
+  const [head] = await tx.query<Head>(
+    `select next_leaf as "nextLeaf", seq, namespaces_version as "namespacesVersion", has_blocks as "hasBlocks" from identity_head for update`,
   )
   if (!head) throw new Error('identity_head has its row since its migration')
-  return { nextLeaf: Number(head.next_leaf), seq: Number(head.seq), namespacesVersion: Number(head.namespaces_version) }
+  return head
 }
 
 /** An identifier of the batch before its state is known. */
@@ -39,52 +40,140 @@ export interface Together {
   unbind: boolean
 }
 
-/** The part of the graph that these facts can touch. Slots are the indexes of `wanted`; others that belong to the same profiles follow. */
-export async function loadGraph(
-  tx: Queryable,
-  head: Head,
-  wanted: readonly Wanted[],
-  facts: readonly Together[],
-  ruleOf: (namespace: string) => NamespaceRule,
-): Promise<Loaded> {
-  const graph: Graph = {
-    nextLeaf: head.nextLeaf,
-    identifiers: wanted.map(({ hash, rule }) => ({ hash, rule, leaf: 0, ts: 0, generation: 0, special: undefined })),
-    rootOf: new Map(),
-    profiles: new Map(),
-    blocks: new Map(),
+/** Brings in the part of the graph that a batch can touch. Slots are the indexes of what was wanted; what belongs to the same profiles follows. */
+export class Loader {
+  readonly #tx: Queryable
+  readonly #head: Head
+  readonly #ruleOf: (namespace: string) => NamespaceRule
+  readonly #slots = new Map<string, number>()
+  readonly #special: number[] = []
+  readonly #loaded: Loaded
+  #pending: Promise<StoredIdentifiers | undefined> = Promise.resolve(undefined)
+  #wanted: readonly Wanted[] = []
+
+  constructor(tx: Queryable, head: Head, ruleOf: (namespace: string) => NamespaceRule) {
+    this.#tx = tx
+    this.#head = head
+    this.#ruleOf = ruleOf
+    const graph = { nextLeaf: head.nextLeaf, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
+    this.#loaded = { graph, stored: new Set(), collided: new Set() }
   }
-  const { stored, collided, special } = await loadIdentifiers(tx, graph, wanted)
-  await loadSpecials(tx, graph, special)
-  const roots = rootsThatMayChange(graph, facts, special)
-  if (roots.size > 0) await loadProfiles(tx, graph, roots, ruleOf)
-  return { graph, stored, collided }
+
+  /** Asks for those of the list that were not asked for yet. Returns when what was asked before is here, so the caller can go on meanwhile. */
+  async lookUp(wanted: readonly Wanted[]): Promise<void> {
+    this.#wanted = wanted
+    const { graph } = this.#loaded
+    const hashes: string[] = []
+    for (let slot = graph.identifiers.length; slot < wanted.length; slot += 1) {
+      const { hash, rule } = wantedAt(wanted, slot)
+      graph.identifiers.push({ hash, rule, leaf: 0, ts: unknownTs, generation: 0, anchor: '0', special: undefined })
+      this.#slots.set(hash, slot)
+      hashes.push(hash)
+    }
+    this.#receive(await this.#pending)
+    this.#pending = storedIdentifiers(this.#tx, hashes)
+    // A failure is reported where it is awaited; until then it must not count as unhandled.
+    this.#pending.catch(() => undefined)
+  }
+
+  async graphFor(facts: readonly Together[]): Promise<Loaded> {
+    this.#receive(await this.#pending)
+    const { graph } = this.#loaded
+    await loadRoots(this.#tx, graph, new Set(graph.identifiers.map(({ leaf }) => leaf)))
+    await loadSpecials(this.#tx, graph, this.#special)
+    const roots = rootsThatMayChange(graph, facts, this.#special)
+    if (roots.size > 0) await this.#loadProfiles(roots)
+    return this.#loaded
+  }
+
+  #receive(rows: StoredIdentifiers | undefined): void {
+    if (!rows) return
+    const { graph, stored, collided } = this.#loaded
+    rows.hashes.forEach((hash, index) => {
+      const slot = this.#slots.get(hash) ?? -1
+      const identifier = graph.identifiers[slot]
+      if (!identifier) return
+      stored.add(slot)
+      if (rows.rests[index] !== this.#wanted[slot]?.rest) collided.add(slot)
+      identifier.leaf = Number(rows.leaves[index])
+      identifier.generation = Number(rows.generations[index])
+      identifier.anchor = rows.anchors[index] ?? '0'
+    })
+    for (const hash of rows.specials) this.#special.push(this.#slots.get(hash) ?? -1)
+  }
+
+  /** Everything that these roots hold: their leaves, identifiers, and whom they must not meet. */
+  async #loadProfiles(roots: Set<number>): Promise<void> {
+    const { graph } = this.#loaded
+    for (const root of roots) graph.profiles.set(root, { leaves: [root], members: [] })
+    const merged = await this.#tx.query<{ leaf: number; root: number }>(
+      'select leaf, root from leaves where root = any($1::bigint[]) and root <> leaf',
+      [numbers(roots)],
+    )
+    for (const { leaf, root } of merged) {
+      graph.profiles.get(root)?.leaves.push(leaf)
+      graph.rootOf.set(leaf, root)
+    }
+    const special = await this.#loadMembers()
+    await loadSpecials(this.#tx, graph, special)
+    if (this.#head.hasBlocks) await loadBlocks(this.#tx, graph, this.#slots)
+  }
+
+  async #loadMembers(): Promise<number[]> {
+    const { graph } = this.#loaded
+    const leaves = [...graph.profiles.values()].flatMap(profile => profile.leaves)
+    const rows = await this.#tx.query<{ hash: string; namespace: string; leaf: number; generation: number; special: boolean; ms: number }>(
+      `select hash::text, namespace, leaf, generation, special, (extract(epoch from ts) * 1000)::float8 as ms
+       from identifiers where leaf = any($1::bigint[]) and leaf > 0`,
+      [numbers(leaves)],
+    )
+    const special: number[] = []
+    for (const { hash, namespace, leaf, generation, special: isSpecial, ms } of rows) {
+      let slot = this.#slots.get(hash)
+      if (slot === undefined) {
+        slot = graph.identifiers.length
+        this.#slots.set(hash, slot)
+        graph.identifiers.push({ hash, rule: this.#ruleOf(namespace), leaf, ts: ms, generation, anchor: '0', special: undefined })
+        if (isSpecial) special.push(slot)
+      } else identifierOf(graph, slot).ts = ms
+      graph.profiles.get(rootOf(graph, leaf))?.members.push(slot)
+    }
+    return special
+  }
 }
 
-async function loadIdentifiers(tx: Queryable, graph: Graph, wanted: readonly Wanted[]) {
-  const stored = new Set<number>()
-  const collided = new Set<number>()
-  const special: number[] = []
-  const rows = await tx.query<{ slot: number; rest: string; leaf: number; root: number; generation: number; special: boolean; ms: number }>(
-    `select w.slot::int - 1 as slot, i.rest::text as rest, i.leaf, coalesce(l.root, 0) as root, i.generation, i.special,
-       (extract(epoch from i.ts) * 1000)::float8 as ms
-     from unnest($1::bigint[]) with ordinality w(hash, slot)
-     join identifiers i on i.hash = w.hash
-     left join leaves l on l.leaf = i.leaf`,
-    [bigints(wanted.map(({ hash }) => hash))],
+function wantedAt(wanted: readonly Wanted[], slot: number): Wanted {
+  const found = wanted[slot]
+  if (!found) throw new Error('slots number what is wanted')
+  return found
+}
+
+interface StoredIdentifiers {
+  hashes: string[]
+  rests: string[]
+  leaves: string[]
+  generations: string[]
+  anchors: string[]
+  specials: string[]
+}
+
+/** As columns in one row: reading thousands of rows costs more than finding them. */
+async function storedIdentifiers(tx: Queryable, hashes: readonly string[]): Promise<StoredIdentifiers | undefined> {
+  if (hashes.length === 0) return undefined
+  const [row] = await tx.query<Record<keyof StoredIdentifiers, string | null>>(
+    `select array_agg(hash)::text as hashes, array_agg(rest)::text as rests, array_agg(leaf)::text as leaves,
+       array_agg(generation)::text as generations, array_agg(anchor)::text as anchors, (array_agg(hash) filter (where special))::text as specials
+     from identifiers where hash = any($1::bigint[])`,
+    [numbers(hashes)],
   )
-  for (const row of rows) {
-    const identifier = graph.identifiers[row.slot]
-    if (!identifier) continue
-    stored.add(row.slot)
-    if (row.rest !== wanted[row.slot]?.rest) collided.add(row.slot)
-    identifier.leaf = Number(row.leaf)
-    identifier.ts = row.ms
-    identifier.generation = row.generation
-    if (identifier.leaf > 0) graph.rootOf.set(identifier.leaf, Number(row.root))
-    if (row.special) special.push(row.slot)
+  return {
+    hashes: listed(row?.hashes),
+    rests: listed(row?.rests),
+    leaves: listed(row?.leaves),
+    generations: listed(row?.generations),
+    anchors: listed(row?.anchors),
+    specials: listed(row?.specials),
   }
-  return { stored, collided, special }
 }
 
 async function loadSpecials(tx: Queryable, graph: Graph, slots: readonly number[]): Promise<void> {
@@ -102,16 +191,16 @@ async function loadSpecials(tx: Queryable, graph: Graph, slots: readonly number[
     `select hash::text, own, array_to_string(sharers, ' ') as sharers, shared_since as since, blocked, cleared,
        array_to_string(disputed, ' ') as disputed
      from special_identifiers where hash = any($1::bigint[])`,
-    [bigints(bySlot.keys())],
+    [numbers(bySlot.keys())],
   )
   const leaves = new Set<number>()
   for (const { hash, own, sharers, since, blocked, cleared, disputed } of rows) {
     const identifier = graph.identifiers[bySlot.get(hash) ?? -1]
     if (!identifier) continue
     const special: Special = {
-      own: Number(own),
+      own,
       sharers: words(sharers).map(Number),
-      sharedSince: Number(since),
+      sharedSince: since,
       blocked,
       cleared,
       disputed: words(disputed),
@@ -126,11 +215,16 @@ function words(text: string): string[] {
   return text === '' ? [] : text.split(' ')
 }
 
+/** Only merged leaves: the others are their own roots. */
 async function loadRoots(tx: Queryable, graph: Graph, leaves: Iterable<number>): Promise<void> {
-  const rows = await tx.query<{ leaf: number; root: number }>('select leaf, root from leaves where leaf = any($1::bigint[])', [
-    bigints(leaves),
-  ])
-  for (const { leaf, root } of rows) graph.rootOf.set(Number(leaf), Number(root))
+  const [row] = await tx.query<{ leaves: string | null; roots: string | null }>(
+    `select array_agg(leaf)::text as leaves, array_agg(root)::text as roots from leaves where leaf = any($1::bigint[]) and root <> leaf`,
+    [numbers(leaves)],
+  )
+  const roots = listed(row?.roots)
+  listed(row?.leaves).forEach((leaf, index) => {
+    graph.rootOf.set(Number(leaf), Number(roots[index]))
+  })
 }
 
 /** A profile can change only in a fact whose identifiers are not all in it, or that takes some off. */
@@ -157,62 +251,9 @@ function rootOfSlot(graph: Graph, slot: number): number {
   return leaf === 0 ? 0 : rootOf(graph, leaf)
 }
 
-/** Everything that these roots hold: their leaves, identifiers, and whom they must not meet. */
-async function loadProfiles(tx: Queryable, graph: Graph, roots: Set<number>, ruleOf: (namespace: string) => NamespaceRule): Promise<void> {
-  for (const root of roots) {
-    graph.profiles.set(root, { leaves: [root], members: [] })
-    graph.rootOf.set(root, root)
-  }
-  const merged = await tx.query<{ leaf: number; root: number }>(
-    'select leaf, root from leaves where root = any($1::bigint[]) and root <> leaf',
-    [bigints(roots)],
-  )
-  for (const { leaf, root } of merged) {
-    graph.profiles.get(Number(root))?.leaves.push(Number(leaf))
-    graph.rootOf.set(Number(leaf), Number(root))
-  }
-  const slots = new Map(graph.identifiers.map(({ hash }, slot) => [hash, slot]))
-  const special = await loadMembers(tx, graph, slots, ruleOf)
-  await loadSpecials(tx, graph, special)
-  await loadBlocks(tx, graph, slots)
-}
-
-async function loadMembers(
-  tx: Queryable,
-  graph: Graph,
-  slots: Map<string, number>,
-  ruleOf: (namespace: string) => NamespaceRule,
-): Promise<number[]> {
-  const leaves = [...graph.profiles.values()].flatMap(profile => profile.leaves)
-  const rows = await tx.query<{ hash: string; namespace: string; leaf: number; generation: number; special: boolean; ms: number }>(
-    `select hash::text, namespace, leaf, generation, special, (extract(epoch from ts) * 1000)::float8 as ms
-     from identifiers where leaf = any($1::bigint[]) and leaf > 0`,
-    [bigints(leaves)],
-  )
-  const special: number[] = []
-  for (const row of rows) {
-    let slot = slots.get(row.hash)
-    if (slot === undefined) {
-      slot = graph.identifiers.length
-      slots.set(row.hash, slot)
-      graph.identifiers.push(memberOf(row, ruleOf))
-      if (row.special) special.push(slot)
-    }
-    graph.profiles.get(rootOf(graph, Number(row.leaf)))?.members.push(slot)
-  }
-  return special
-}
-
-function memberOf(
-  row: { hash: string; namespace: string; leaf: number; generation: number; ms: number },
-  ruleOf: (namespace: string) => NamespaceRule,
-): IdentifierState {
-  return { hash: row.hash, rule: ruleOf(row.namespace), leaf: Number(row.leaf), ts: row.ms, generation: row.generation, special: undefined }
-}
-
 async function loadBlocks(tx: Queryable, graph: Graph, slots: Map<string, number>): Promise<void> {
   const rows = await tx.query<{ a: string; b: string }>('select a::text, b::text from identity_blocks where a = any($1::bigint[])', [
-    bigints(slots.keys()),
+    numbers(slots.keys()),
   ])
   for (const { a, b } of rows) {
     const [left, right] = [slots.get(a), slots.get(b)]

@@ -2,7 +2,7 @@ import type { Queryable } from '../store/postgres.ts'
 import type { Outcome, SlotFact } from './decide.ts'
 import { type Graph, identifierOf, rootOf } from './graph.ts'
 import type { Head, Loaded } from './load.ts'
-import { bigints, byteas } from './sql-arrays.ts'
+import { byteas, numbers, texts } from './sql-arrays.ts'
 
 /** What the store needs to know beyond the decision. */
 export interface Saving {
@@ -31,16 +31,16 @@ async function saveLeaves(tx: Queryable, { outcome, facts, loaded: { graph } }: 
   const created = new Set(outcome.created.map(({ leaf }) => leaf))
   if (created.size > 0) {
     await tx.query('insert into leaves (leaf, root, position) select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])', [
-      bigints(created),
-      bigints(outcome.created.map(({ leaf }) => rootOf(graph, leaf))),
-      bigints(outcome.created.map(({ fact }) => facts[fact]?.position ?? 0)),
+      numbers(created),
+      numbers(outcome.created.map(({ leaf }) => rootOf(graph, leaf))),
+      numbers(outcome.created.map(({ fact }) => facts[fact]?.position ?? 0)),
     ])
   }
   const moved = [...outcome.moved].filter(leaf => !created.has(leaf))
   if (moved.length === 0) return
   await tx.query('update leaves l set root = m.root from unnest($1::bigint[], $2::bigint[]) m(leaf, root) where l.leaf = m.leaf', [
-    bigints(moved),
-    bigints(moved.map(leaf => rootOf(graph, leaf))),
+    numbers(moved),
+    numbers(moved.map(leaf => rootOf(graph, leaf))),
   ])
 }
 
@@ -54,15 +54,18 @@ async function saveIdentifiers(tx: Queryable, { outcome, facts, loaded: { graph,
   if (changed.length === 0) return
   const identifiers = changed.map(slot => identifierOf(graph, slot))
   await tx.query(
-    `update identifiers i set leaf = c.leaf, generation = c.generation, special = c.special, ts = to_timestamp(c.ms / 1000)
-     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::float8[]) c(hash, leaf, generation, special, ms)
+    `update identifiers i set leaf = c.leaf, generation = c.generation, special = c.special, anchor = c.anchor,
+       ts = case when c.ms < 0 then i.ts else to_timestamp(c.ms / 1000) end
+     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::float8[], $6::bigint[])
+       c(hash, leaf, generation, special, ms, anchor)
      where i.hash = c.hash`,
     [
-      bigints(identifiers.map(({ hash }) => hash)),
-      bigints(identifiers.map(({ leaf }) => leaf)),
-      bigints(identifiers.map(({ generation }) => generation)),
-      bigints(identifiers.map(({ special }) => (special ? 't' : 'f'))),
-      bigints(identifiers.map(({ ts }) => ts)),
+      numbers(identifiers.map(({ hash }) => hash)),
+      numbers(identifiers.map(({ leaf }) => leaf)),
+      numbers(identifiers.map(({ generation }) => generation)),
+      numbers(identifiers.map(({ special }) => (special ? 't' : 'f'))),
+      numbers(identifiers.map(({ ts }) => ts)),
+      numbers(identifiers.map(({ anchor }) => anchor)),
     ],
   )
 }
@@ -79,20 +82,21 @@ async function insertIdentifiers(
   const parts = slots.map(fresh)
   const carriers = slots.map(slot => facts[first.get(slot) ?? -1])
   await tx.query(
-    `insert into identifiers (hash, rest, namespace, leaf, generation, special, ts, position, sealed)
-     select hash, rest, namespace, leaf, generation, special, to_timestamp(ms / 1000), position, sealed
-     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::smallint[], $6::boolean[], $7::float8[], $8::bigint[], $9::bytea[])
-       n(hash, rest, namespace, leaf, generation, special, ms, position, sealed)`,
+    `insert into identifiers (hash, rest, namespace, leaf, generation, special, ts, position, sealed, anchor)
+     select hash, rest, namespace, leaf, generation, special, to_timestamp(ms / 1000), position, sealed, anchor
+     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::smallint[], $6::boolean[], $7::float8[], $8::bigint[], $9::bytea[],
+       $10::bigint[]) n(hash, rest, namespace, leaf, generation, special, ms, position, sealed, anchor)`,
     [
-      bigints(identifiers.map(({ hash }) => hash)),
-      bigints(parts.map(({ rest }) => rest)),
-      bigints(identifiers.map(({ rule }) => rule.name)),
-      bigints(identifiers.map(({ leaf }) => leaf)),
-      bigints(identifiers.map(({ generation }) => generation)),
-      bigints(identifiers.map(({ special }) => (special ? 't' : 'f'))),
-      bigints(carriers.map(carrier => carrier?.ts ?? 0)),
-      bigints(carriers.map(carrier => carrier?.position ?? 0)),
+      numbers(identifiers.map(({ hash }) => hash)),
+      numbers(parts.map(({ rest }) => rest)),
+      texts(identifiers.map(({ rule }) => rule.name)),
+      numbers(identifiers.map(({ leaf }) => leaf)),
+      numbers(identifiers.map(({ generation }) => generation)),
+      numbers(identifiers.map(({ special }) => (special ? 't' : 'f'))),
+      numbers(carriers.map(carrier => carrier?.ts ?? 0)),
+      numbers(carriers.map(carrier => carrier?.position ?? 0)),
       byteas(parts.map(({ sealed }) => sealed)),
+      numbers(identifiers.map(({ anchor }) => anchor)),
     ],
   )
 }
@@ -109,13 +113,13 @@ async function saveSpecials(tx: Queryable, { outcome, loaded: { graph } }: Savin
      on conflict (hash) do update set own = excluded.own, sharers = excluded.sharers, shared_since = excluded.shared_since,
        blocked = excluded.blocked, cleared = excluded.cleared, disputed = excluded.disputed`,
     [
-      bigints(identifiers.map(({ hash }) => hash)),
-      bigints(specials.map(special => special?.own ?? 0)),
-      specials.map(special => special?.sharers.join(' ') ?? ''),
-      bigints(specials.map(special => special?.sharedSince ?? 0)),
-      bigints(specials.map(special => (special?.blocked ? 't' : 'f'))),
-      bigints(specials.map(special => (special?.cleared ? 't' : 'f'))),
-      specials.map(special => special?.disputed.join(' ') ?? ''),
+      numbers(identifiers.map(({ hash }) => hash)),
+      numbers(specials.map(special => special?.own ?? 0)),
+      texts(specials.map(special => special?.sharers.join(' ') ?? '')),
+      numbers(specials.map(special => special?.sharedSince ?? 0)),
+      numbers(specials.map(special => (special?.blocked ? 't' : 'f'))),
+      numbers(specials.map(special => (special?.cleared ? 't' : 'f'))),
+      texts(specials.map(special => special?.disputed.join(' ') ?? '')),
     ],
   )
 }
@@ -131,14 +135,14 @@ async function saveEdges(tx: Queryable, { head, outcome, facts, loaded: { graph 
        e(anchor, other, generation, seq, position, ms, source, rule)
      on conflict do nothing`,
     [
-      bigints(links.map(({ anchor }) => identifierOf(graph, anchor).hash)),
-      bigints(links.map(({ other }) => identifierOf(graph, other).hash)),
-      bigints(links.map(({ generation }) => generation)),
-      bigints(links.map(({ fact }) => head.seq + fact)),
-      bigints(carriers.map(carrier => carrier?.position ?? 0)),
-      bigints(carriers.map(carrier => carrier?.ts ?? 0)),
-      carriers.map(carrier => carrier?.source ?? ''),
-      bigints(carriers.map(carrier => carrier?.rule ?? 'together')),
+      numbers(links.map(({ anchor }) => identifierOf(graph, anchor).hash)),
+      numbers(links.map(({ other }) => identifierOf(graph, other).hash)),
+      numbers(links.map(({ generation }) => generation)),
+      numbers(links.map(({ fact }) => head.seq + fact)),
+      numbers(carriers.map(carrier => carrier?.position ?? 0)),
+      numbers(carriers.map(carrier => carrier?.ts ?? 0)),
+      texts(carriers.map(carrier => carrier?.source ?? '')),
+      numbers(carriers.map(carrier => carrier?.rule ?? 'together')),
     ],
   )
 }
@@ -163,15 +167,15 @@ async function saveMerges(tx: Queryable, { head, outcome, facts, loaded: { graph
      from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::float8[], $9::text[])
        m(seq, survivor, merged, leaves, a, b, position, ms, by)`,
     [
-      bigints(merges.map(({ fact }) => head.seq + fact)),
-      bigints(merges.map(({ survivor }) => survivor)),
-      bigints(merges.map(({ merged }) => merged)),
-      merges.map(({ leaves }) => leaves.join(' ')),
-      bigints(merges.map(({ survivorSlot }) => identifierOf(graph, survivorSlot).hash)),
-      bigints(merges.map(({ mergedSlot }) => identifierOf(graph, mergedSlot).hash)),
-      bigints(carriers.map(carrier => carrier?.position ?? 0)),
-      bigints(carriers.map(carrier => carrier?.ts ?? 0)),
-      carriers.map(carrier => carrier?.source ?? ''),
+      numbers(merges.map(({ fact }) => head.seq + fact)),
+      numbers(merges.map(({ survivor }) => survivor)),
+      numbers(merges.map(({ merged }) => merged)),
+      texts(merges.map(({ leaves }) => leaves.join(' '))),
+      numbers(merges.map(({ survivorSlot }) => identifierOf(graph, survivorSlot).hash)),
+      numbers(merges.map(({ mergedSlot }) => identifierOf(graph, mergedSlot).hash)),
+      numbers(carriers.map(carrier => carrier?.position ?? 0)),
+      numbers(carriers.map(carrier => carrier?.ts ?? 0)),
+      texts(carriers.map(carrier => carrier?.source ?? '')),
     ],
   )
 }
@@ -186,7 +190,7 @@ async function saveConflicts(tx: Queryable, { head, outcome, facts, loaded: { gr
       `insert into identity_conflicts (hashes, reason, target, subject, seq, position, ts, source)
        values ($1::bigint[], $2, $3, $4, $5, $6, to_timestamp($7::float8 / 1000), $8)
        on conflict (hashes) do update set count = identity_conflicts.count + 1`,
-      [bigints(hashes), reason, hash(target), hash(subject), head.seq + fact, carrier.position, carrier.ts, carrier.source],
+      [numbers(hashes), reason, hash(target), hash(subject), head.seq + fact, carrier.position, carrier.ts, carrier.source],
     )
   }
 }

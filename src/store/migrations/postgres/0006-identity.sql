@@ -4,7 +4,8 @@ create table identity_head (
   one boolean primary key default true check (one),
   next_leaf bigint not null default 1,
   seq bigint not null default 0,
-  namespaces_version bigint not null default 0
+  namespaces_version bigint not null default 0,
+  has_blocks boolean not null default false
 );
 insert into identity_head default values;
 
@@ -29,6 +30,7 @@ create table leaves (
   position bigint not null
 );
 create index leaves_merged on leaves (root) where root <> leaf;
+create index leaves_of_merged on leaves (leaf) include (root) where root <> leaf;
 
 -- Keyed by the first half of the blind index; the clear value is sealed.
 create table identifiers (
@@ -40,6 +42,8 @@ create table identifiers (
   leaf bigint not null,
   -- How often it was taken off a person.
   generation smallint not null default 0,
+  -- The identifier that it is known to have come with first: that edge need not be recorded again. 0: none.
+  anchor bigint not null default 0,
   -- It has a row in special_identifiers.
   special boolean not null default false,
   ts timestamptz not null,
@@ -58,6 +62,7 @@ create table special_identifiers (
   cleared boolean not null,
   disputed bigint[] not null
 );
+create index special_identifiers_own on special_identifiers (own) where own > 0;
 
 -- Evidence: the first time that two identifiers came together, per strongest identifier of the event (the anchor).
 create table identity_edges (
