@@ -96,7 +96,8 @@ export class ApiKeys {
   /** It opens nothing from now on here, and elsewhere at the next reload. */
   async revoke(id: string, by: Caller): Promise<void> {
     await this.postgres.transaction(async tx => {
-      const [row] = await tx.query<ApiKeyRow>('select * from api_keys where id = $1 for update', [id])
+      await tx.query('lock table api_keys in share row exclusive mode')
+      const [row] = await tx.query<ApiKeyRow>('select * from api_keys where id = $1', [id])
       if (!row) throw new Refusal(404, 'no-such-key', 'there is no API key with this id; GET /api/keys lists them')
       if (row.revoked_at) return
       const [other] = await tx.query(

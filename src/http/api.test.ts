@@ -181,6 +181,18 @@ describe('problems', () => {
     })
   })
 
+  test('a body in chunks is counted, and read when it fits', async () => {
+    const chunked = (text: string) =>
+      call('/api/rules/count', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: new Blob([text]).stream(),
+        duplex: 'half',
+      } as RequestInit)
+    expect((await chunked(JSON.stringify({ rule: { event: 'x'.repeat(2000) } }))).status).toBe(413)
+    expect((await chunked(JSON.stringify({ rule: { event: 'x' } }))).status).toBe(200)
+  })
+
   test('an unknown route names the nearest, without what was sent', async () => {
     const body = await problem(await call('/api/profile/phone/19900001234'))
     expect(body).toMatchObject({ status: 404, code: 'unknown-route', detail: expect.stringContaining('/api/profiles/{namespace}/{value}') })

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { timeout } from 'hono/timeout'
 import type { Registry } from 'prom-client'
 import { Refusal } from '../refusal.ts'
 import { accessLog } from './access-log.ts'
 import { type Authenticate, authenticated } from './authenticate.ts'
+import { bodyAtMost } from './body-limit.ts'
 import { type DescribedPaths, describe } from './description.ts'
 import type { Logger } from './logger.ts'
 import { httpMetrics } from './metrics.ts'
@@ -87,17 +87,9 @@ function limited(policyOf: PolicyOf): MiddlewareHandler {
     const policy = policyOf(c)
     if (!policy) return next()
     const { bodyLimitBytes, timeLimitSeconds } = policy
-    const tooLarge = () => new Refusal(413, 'too-large', `the body may have at most ${bodyLimitBytes} bytes here`)
+    if (bodyLimitBytes > 0) await bodyAtMost(c, bodyLimitBytes)
     const tooSlow = () => new Refusal(504, 'too-slow', `no answer within ${timeLimitSeconds} s; ask for less at once`)
-    const timed = () => timeout(timeLimitSeconds * 1000, tooSlow as never)(c, next)
-    if (bodyLimitBytes === 0) return timed()
-    return bodyLimit({ maxSize: bodyLimitBytes, onError: throwing(tooLarge) })(c, timed as typeof next)
-  }
-}
-
-function throwing(refusal: () => Refusal): () => never {
-  return () => {
-    throw refusal()
+    return timeout(timeLimitSeconds * 1000, tooSlow as never)(c, next)
   }
 }
 
