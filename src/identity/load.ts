@@ -28,7 +28,7 @@ export interface Wanted {
 
 export interface Loaded {
   graph: Graph
-  /** Slots of the batch that are stored already; the others are new. */
+  /** Slots that are stored already; the others are new. */
   stored: Set<number>
   /** Slots whose hash belongs to another identifier: they cannot be told apart and are not used. */
   collided: Set<number>
@@ -120,24 +120,27 @@ export class Loader {
   }
 
   async #loadMembers(): Promise<number[]> {
-    const { graph } = this.#loaded
-    const leaves = [...graph.profiles.values()].flatMap(profile => profile.leaves)
-    const rows = await this.#tx.query<{ hash: string; namespace: string; leaf: number; generation: number; special: boolean; ms: number }>(
-      `select hash::text, namespace, leaf, generation, special, (extract(epoch from ts) * 1000)::float8 as ms
-       from identifiers where leaf = any($1::bigint[]) and leaf > 0`,
-      [numbers(leaves)],
+    const { graph, stored } = this.#loaded
+    const members = await membersOf(
+      this.#tx,
+      [...graph.profiles.values()].flatMap(profile => profile.leaves),
     )
+    const specials = new Set(members.specials)
     const special: number[] = []
-    for (const { hash, namespace, leaf, generation, special: isSpecial, ms } of rows) {
+    members.hashes.forEach((hash, index) => {
+      const leaf = Number(members.leaves[index])
+      const ts = Number(members.times[index])
       let slot = this.#slots.get(hash)
       if (slot === undefined) {
         slot = graph.identifiers.length
         this.#slots.set(hash, slot)
-        graph.identifiers.push({ hash, rule: this.#ruleOf(namespace), leaf, ts: ms, generation, anchor: '0', special: undefined })
-        if (isSpecial) special.push(slot)
-      } else identifierOf(graph, slot).ts = ms
+        stored.add(slot)
+        const rule = this.#ruleOf(members.namespaces[index] ?? '')
+        graph.identifiers.push({ hash, rule, leaf, ts, generation: Number(members.generations[index]), anchor: '0', special: undefined })
+        if (specials.has(hash)) special.push(slot)
+      } else identifierOf(graph, slot).ts = ts
       graph.profiles.get(rootOf(graph, leaf))?.members.push(slot)
-    }
+    })
     return special
   }
 }
@@ -148,16 +151,11 @@ function wantedAt(wanted: readonly Wanted[], slot: number): Wanted {
   return found
 }
 
-interface StoredIdentifiers {
-  hashes: string[]
-  rests: string[]
-  leaves: string[]
-  generations: string[]
-  anchors: string[]
-  specials: string[]
-}
+/** Columns of many rows. As one row of arrays: reading thousands of rows costs more than finding them. */
+type Columns<K extends string> = Record<K, string[]>
+type StoredIdentifiers = Columns<'hashes' | 'rests' | 'leaves' | 'generations' | 'anchors' | 'specials'>
+type Members = Columns<'hashes' | 'namespaces' | 'leaves' | 'generations' | 'times' | 'specials'>
 
-/** As columns in one row: reading thousands of rows costs more than finding them. */
 async function storedIdentifiers(tx: Queryable, hashes: readonly string[]): Promise<StoredIdentifiers | undefined> {
   if (hashes.length === 0) return undefined
   const [row] = await tx.query<Record<keyof StoredIdentifiers, string | null>>(
@@ -172,6 +170,24 @@ async function storedIdentifiers(tx: Queryable, hashes: readonly string[]): Prom
     leaves: listed(row?.leaves),
     generations: listed(row?.generations),
     anchors: listed(row?.anchors),
+    specials: listed(row?.specials),
+  }
+}
+
+async function membersOf(tx: Queryable, leaves: readonly number[]): Promise<Members> {
+  const [row] = await tx.query<Record<keyof Members, string | null>>(
+    `select array_agg(hash)::text as hashes, array_agg(leaf)::text as leaves, array_agg(generation)::text as generations,
+       array_agg((date_part('epoch', ts) * 1000)::bigint)::text as times, string_agg(namespace, ',') as namespaces,
+       (array_agg(hash) filter (where special))::text as specials
+     from identifiers where leaf = any($1::bigint[]) and leaf > 0`,
+    [numbers(leaves)],
+  )
+  return {
+    hashes: listed(row?.hashes),
+    namespaces: row?.namespaces?.split(',') ?? [],
+    leaves: listed(row?.leaves),
+    generations: listed(row?.generations),
+    times: listed(row?.times),
     specials: listed(row?.specials),
   }
 }

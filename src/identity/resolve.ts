@@ -29,8 +29,8 @@ export interface Identity {
   resolve(tx: Queryable, facts: readonly IdentityFact[]): Promise<Resolution>
 }
 
-/** So many facts are read while the store looks up those before. */
-const chunk = 2_000
+/** So many facts are read while the store looks up those before; the first are few, so that it can begin soon. */
+const chunks = { first: 400, next: 2_000 } as const
 
 export function identityWith(keys: Keys, namespaces: NamespaceCache = namespaceCache()): Identity {
   return {
@@ -42,8 +42,9 @@ export function identityWith(keys: Keys, namespaces: NamespaceCache = namespaceC
       const slots = new Slots(readerOf(rules, keys))
       const loader = new Loader(tx, head, name => rules.ofStored(name))
       const batch: BatchFact[] = []
-      for (let at = 0; at < facts.length; at += chunk) {
-        for (const fact of facts.slice(at, at + chunk)) batch.push(slots.take(fact))
+      while (batch.length < facts.length) {
+        const size = batch.length === 0 ? chunks.first : chunks.next
+        for (const fact of facts.slice(batch.length, batch.length + size)) batch.push(slots.take(fact))
         await loader.lookUp(slots.wanted)
       }
       const loaded = await loader.graphFor(batch)
