@@ -9,10 +9,11 @@ create table imports (
   scope text not null,
   -- The mapping's own hash: the same file under the same mapping brings nothing new.
   mapping_hash text not null,
+  -- Kind, delimiter and header of the file, as JSON text.
+  shape text not null,
   file_name text not null,
-  -- Where the file stands: below the data directory if it was uploaded, the user's own file otherwise.
+  -- Where our copy of it stands until the import has ended.
   file_path text not null,
-  uploaded boolean not null,
   file_bytes bigint not null,
   content_hash text not null,
   state text not null check (state in ('waiting', 'running', 'paused', 'cancelled', 'done', 'failed')),
@@ -27,6 +28,7 @@ create table imports (
   -- The checkpoint: everything before it is decided. Bytes are of the decompressed file.
   next_offset bigint not null default 0,
   next_line bigint not null default 1,
+  next_inside_refused boolean not null default false,
   -- Of the file as it stands, for the progress.
   bytes_read bigint not null default 0,
   -- How long the file of rejects is at the checkpoint.
@@ -40,11 +42,13 @@ create table imports (
 create index imports_by_content on imports (content_hash);
 create index imports_by_scope on imports (scope, id);
 
--- Batches that were decided: from the kept copy of its rows (spool) a range can be stored again after a crash.
+-- Batches that were decided: where their rows start in the file, so that one can be stored again after a crash.
 create table import_batches (
   range bigint primary key,
   import bigint not null references imports (id) on delete cascade,
-  first_line bigint not null,
+  start_offset bigint not null,
+  start_line bigint not null,
+  start_inside_refused boolean not null,
   rows integer not null
 );
 create index import_batches_by_import on import_batches (import);

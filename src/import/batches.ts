@@ -1,0 +1,154 @@
+import type { CanonicalEvent } from '../collect/event.ts'
+import { type Fingerprint, wordsPerPrint } from './fingerprint.ts'
+import type { Ledger } from './ledger.ts'
+import { isFault, leftOut, type RowMapper } from './mapping/row-mapper.ts'
+import type { Place, RowBlock, RowFault } from './readers/rows.ts'
+import type { Reject } from './rejects.ts'
+
+/** Rows that were read, and what becomes of each. */
+export interface PreparedBatch {
+  /** Rows before it in this file. */
+  firstRow: number
+  /** Where its first row starts, and the row after its last one. */
+  start: Place
+  next: Place
+  /** One for each row; undefined where nothing comes of it. */
+  events: (CanonicalEvent | undefined)[]
+  imported: number
+  repeated: number
+  leftOut: number
+  rejects: Reject[]
+  /** Of the file as it stands. */
+  bytesRead: number
+  /** A row that is refused after all. */
+  rejectOf(row: number, fault: RowFault): Reject
+}
+
+export interface Preparation {
+  blocks: AsyncIterable<RowBlock>
+  map: RowMapper
+  fingerprint: Fingerprint
+  ledger: Ledger
+  start: Place
+  firstRow: number
+  bytesRead: () => number
+  /** Rows of a batch, about. */
+  batchRows: number
+}
+
+const bytesPerBatch = 8 * 1024 * 1024
+
+/** Reads the rows of a file in batches, maps them, and asks the ledger which are new. */
+export async function* preparedBatches(preparation: Preparation): AsyncGenerator<PreparedBatch> {
+  let draft = new Draft(preparation.firstRow, preparation.start)
+  for await (const block of preparation.blocks) {
+    draft.add(block, preparation)
+    if (!draft.isFull(preparation.batchRows)) continue
+    const batch = await draft.decided(preparation)
+    yield batch
+    draft = new Draft(batch.firstRow + batch.events.length, batch.next)
+  }
+  if (draft.events.length > 0) yield await draft.decided(preparation)
+}
+
+/** A batch while it is read. */
+class Draft {
+  readonly events: (CanonicalEvent | undefined)[] = []
+  readonly #firstRow: number
+  readonly #start: Place
+  #next: Place
+  #prints = new Uint32Array(0)
+  #mapped = 0
+  #bytes = 0
+  #leftOut = 0
+  readonly #rejects: Reject[] = []
+  readonly #blocks: { firstRow: number; bytes: Buffer; starts: Int32Array; ends: Int32Array; lines: Float64Array }[] = []
+
+  constructor(firstRow: number, start: Place) {
+    this.#firstRow = firstRow
+    this.#start = start
+    this.#next = start
+  }
+
+  isFull(batchRows: number): boolean {
+    return this.#mapped >= batchRows || this.events.length >= 10 * batchRows || this.#bytes >= bytesPerBatch
+  }
+
+  add(block: RowBlock, { map, fingerprint }: Preparation): void {
+    const before = this.events.length
+    this.#makeRoom(before + block.count)
+    this.#keepPlaces(block)
+    this.#next = block.end
+    for (let row = 0; row < block.count; row++) {
+      const mapped = map(block, row)
+      if (mapped === leftOut) {
+        this.#leftOut++
+        this.events.push(undefined)
+      } else if (isFault(mapped)) {
+        this.#rejects.push(this.#rejectOf(before + row, mapped, !block.faultOf(row)))
+        this.events.push(undefined)
+      } else {
+        fingerprint(block, row, this.#prints, (before + row) * wordsPerPrint)
+        this.events.push(mapped)
+        this.#mapped++
+      }
+    }
+  }
+
+  async decided({ ledger, bytesRead: read }: Preparation): Promise<PreparedBatch> {
+    const { events } = this
+    const bytesRead = read()
+    const fresh = await ledger.decide(this.#prints.subarray(0, events.length * wordsPerPrint), this.#firstRow)
+    let imported = 0
+    for (let row = 0; row < events.length; row++) {
+      if (fresh[row]) imported++
+      else events[row] = undefined
+    }
+    return {
+      firstRow: this.#firstRow,
+      start: this.#start,
+      next: this.#next,
+      events,
+      imported,
+      repeated: this.#mapped - imported,
+      leftOut: this.#leftOut,
+      rejects: this.#rejects,
+      bytesRead,
+      rejectOf: (row, fault) => this.#rejectOf(row, fault, true),
+    }
+  }
+
+  #makeRoom(rows: number): void {
+    const words = rows * wordsPerPrint
+    if (this.#prints.length >= words) return
+    const prints = new Uint32Array(Math.max(words, this.#prints.length * 2))
+    prints.set(this.#prints)
+    this.#prints = prints
+  }
+
+  #keepPlaces(block: RowBlock): void {
+    const { count, bytes } = block
+    const places = {
+      firstRow: this.events.length,
+      bytes,
+      starts: new Int32Array(count),
+      ends: new Int32Array(count),
+      lines: new Float64Array(count),
+    }
+    for (let row = 0; row < count; row++) {
+      places.starts[row] = block.startOf(row)
+      places.ends[row] = block.endOf(row)
+      places.lines[row] = block.lineOf(row)
+    }
+    this.#bytes += bytes.length
+    this.#blocks.push(places)
+  }
+
+  #rejectOf(row: number, fault: RowFault, isWhole: boolean): Reject {
+    const block = this.#blocks.findLast(({ firstRow }) => firstRow <= row)
+    if (!block) throw new Error('every row stands in a block')
+    const at = row - block.firstRow
+    const text = block.bytes.toString('utf8', block.starts[at], block.ends[at]).replace(/\r?\n$/, '')
+    return { line: block.lines[at] ?? 0, fault, text, isWhole }
+  }
+}

@@ -1,0 +1,331 @@
+import { hash, randomUUID } from 'node:crypto'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { CanonicalEvent } from '../collect/event.ts'
+import type { Position } from '../log/position.ts'
+import { Refusal } from '../refusal.ts'
+import { contentOf } from './content-hash.ts'
+import { scopeOf } from './fingerprint.ts'
+import {
+  type Checkpoint,
+  changeState,
+  createImport,
+  decidedBatch,
+  endedImport,
+  filesOfImports,
+  finishImport,
+  type Import,
+  importById,
+  importsOfContent,
+  importsOfScope,
+  previousOfScope,
+  takeUp,
+  unfinishedImports,
+} from './imports.ts'
+import { inspectFile } from './inspect.ts'
+import { Ledger, type OpenSeenRows } from './ledger.ts'
+import { type Mapping, readMapping } from './mapping/mapping.ts'
+import { readingOf } from './reading.ts'
+import { rejectsIn } from './rejects.ts'
+import { type RunDependencies, replayedBatch, runImport } from './run.ts'
+import { ImportStopped } from './sink.ts'
+
+export interface ImporterDependencies extends RunDependencies {
+  openSeenRows: OpenSeenRows
+  /** Where uploads, the work of imports and their ledgers are kept. */
+  directory: string
+  log: Logger
+  /** The workspace's clock. */
+  now: () => number
+}
+
+export interface FileToImport {
+  /** Where our copy of it stands: the importer removes it in the end. */
+  path: string
+  /** As the user knows it. */
+  fileName: string
+  mapping: unknown
+  name?: string | undefined
+  /** Instead of the mapping's. */
+  source?: string | undefined
+  /** Import a file again although another mapping has imported it. */
+  again?: boolean | undefined
+}
+
+export type Added =
+  /** A new import, or one of this file that was interrupted and goes on. */
+  | { kind: 'new' | 'resumed'; import: Import }
+  /** The same file with the same mapping was imported: there is nothing to do. */
+  | { kind: 'repeated'; import: Import }
+
+interface Turn {
+  controller: AbortController
+  ended: Promise<unknown>
+}
+
+/** Imports files one after the other. */
+export class Importer {
+  readonly #deps: ImporterDependencies
+  /** Imports under way, those that wait for their turn included. */
+  readonly #turns = new Map<number, Turn>()
+  #last: Promise<unknown> = Promise.resolve()
+  #isClosing = false
+
+  constructor(deps: ImporterDependencies) {
+    this.#deps = deps
+  }
+
+  /** @throws Refusal when the file or the mapping cannot be used */
+  async add(file: FileToImport): Promise<Added> {
+    const { postgres, now, zone } = this.#deps
+    const mapping = readMapping(file.mapping)
+    const source = sourceOf(mapping, file.source)
+    const shape = await inspectFile(file.path, mapping.format, file.fileName)
+    const content = await contentOf(file.path)
+    const mappingHash = mappingHashOf(mapping, source, zone)
+    const entry = { ...content, mapping: JSON.stringify(mapping), mappingHash, shape, scope: scopeOf(mapping, source), source }
+    readingOf({ id: 0, receivedAt: 0, ...entry }, zone)
+
+    const same = await this.#same(content.contentHash, mapping, source)
+    if (same) await rm(file.path, { force: true })
+    if (same) return { kind: same.state === 'done' ? 'repeated' : 'resumed', import: same }
+    if (!file.again) await this.#refuseDoubling(content.contentHash, mapping, entry.scope)
+    const named = { name: file.name ?? file.fileName, fileName: file.fileName, filePath: file.path }
+    return { kind: 'new', import: await createImport(postgres, { ...entry, ...named, receivedAt: now() }, now()) }
+  }
+
+  /** The import that `add` would find for a file of this content: to ask before it is sent. */
+  async find(contentHash: string, document: unknown, source: string | undefined): Promise<Import | undefined> {
+    const mapping = readMapping(document)
+    return this.#same(contentHash, mapping, sourceOf(mapping, source))
+  }
+
+  /**
+   * Imports the file, or what is left of it, after those that were asked for before. Resolves with how it ended: `done`, `failed`,
+   * or `paused` or `cancelled` by somebody.
+   */
+  run(id: number, onProgress: (at: Checkpoint) => void = () => {}): Promise<Import> {
+    const controller = new AbortController()
+    const turn = this.#last.then(() => this.#run(id, onProgress, controller.signal)).finally(() => this.#turns.delete(id))
+    const ended = turn.catch(error => this.#deps.log.error({ err: error, import: id }, 'an import could not be run'))
+    this.#turns.set(id, { controller, ended })
+    this.#last = ended
+    return turn
+  }
+
+  /** Sees to it that the import is under way, also one that was paused or has failed. @throws Refusal when it has ended */
+  async goOn(id: number): Promise<Import> {
+    const { now, postgres } = this.#deps
+    await changeState(postgres, id, ['paused', 'failed'], 'waiting', { now: now() })
+    const found = await importById(postgres, id)
+    if (found.state === 'done' || found.state === 'cancelled')
+      throw new Refusal(409, 'import-ended', `The import is ${found.state}: it cannot go on.`)
+    if (!this.#turns.has(id)) this.run(id).catch(() => {})
+    return found
+  }
+
+  async pause(id: number): Promise<Import> {
+    return this.#halt(id, ['waiting', 'running'], 'paused')
+  }
+
+  /** What was imported stays, and is not imported again by a later file. */
+  async cancel(id: number): Promise<Import> {
+    const cancelled = await this.#halt(id, ['waiting', 'running', 'paused', 'failed'], 'cancelled')
+    this.#inTurn(() => this.#conclude(cancelled))
+    return cancelled
+  }
+
+  /** The events of a decided batch, for storing it after a crash; what was decided for each position says which of them count. */
+  async replay(range: Position): Promise<(CanonicalEvent | undefined)[]> {
+    const { postgres, zone } = this.#deps
+    const batch = await decidedBatch(postgres, range)
+    if (!batch) throw new Error(`no import has decided the batch at ${range}`)
+    return replayedBatch(await importById(postgres, batch.import), batch, zone)
+  }
+
+  /** At start, once decided batches are stored: what was interrupted goes on, what had ended is cleared away. */
+  async recover(): Promise<void> {
+    const { directory, postgres } = this.#deps
+    for (const left of await unfinishedImports(postgres)) this.run(left.id).catch(() => {})
+    for (const name of await readdir(directory).catch((): string[] => [])) {
+      const ended = /^\d+$/.test(name) ? await endedImport(postgres, Number(name)) : undefined
+      if (ended) this.#inTurn(() => this.#conclude(ended))
+    }
+    const wanted = new Set(await filesOfImports(postgres))
+    for (const path of await this.#uploads()) if (!wanted.has(path)) await rm(path, { force: true })
+  }
+
+  /** The rejected rows as CSV. */
+  async rejects(id: number): Promise<AsyncIterable<Buffer>> {
+    const found = await importById(this.#deps.postgres, id)
+    return rejectsIn(this.#deps.keys, this.#rejectsPath(found), found.rejectsBytes)
+  }
+
+  /** Stops what runs at its last checkpoint; it goes on at the next start. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    for (const { controller } of this.#turns.values()) controller.abort(new ImportStopped('the program is stopping'))
+    await this.#last
+  }
+
+  /** Where an upload can be put, until it is added. */
+  async uploadPath(): Promise<string> {
+    const uploads = join(this.#deps.directory, 'uploads')
+    await mkdir(uploads, { recursive: true, mode: 0o700 })
+    return join(uploads, randomUUID())
+  }
+
+  async #run(id: number, onProgress: (at: Checkpoint) => void, signal: AbortSignal): Promise<Import> {
+    const { postgres, sink, now, log } = this.#deps
+    const started = this.#isClosing ? undefined : await takeUp(postgres, id, now())
+    if (!started) return importById(postgres, id)
+    let ledger: Ledger | undefined
+    try {
+      const { known, target } = await this.#ledgersOf(started)
+      ledger = await this.#openLedger(started, known)
+      await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress, signal })
+      await sink.finish()
+      await ledger.handOver(target)
+      const done = await finishImport(postgres, started, now())
+      await this.#clear(done)
+      log.info({ import: id, imported: done.imported, rejected: done.rejected, repeated: done.repeated }, 'an import is done')
+      return done
+    } catch (error) {
+      if (!(error instanceof ImportStopped)) await this.#fail(started, error)
+      return await importById(postgres, id)
+    } finally {
+      await ledger?.close()
+    }
+  }
+
+  async #fail({ id, fence }: Import, error: unknown): Promise<void> {
+    const { log, now, postgres } = this.#deps
+    log.error({ err: error, import: id }, 'an import failed')
+    const failure =
+      error instanceof Refusal ? error.message : 'The import failed for a reason of ours: the log says more. It can be resumed.'
+    const current = await importById(postgres, id)
+    if (current.fence === fence) await changeState(postgres, id, ['running'], 'failed', { failure, now: now() })
+  }
+
+  /** Which rows count as known, and where this import's own are handed to in the end. */
+  async #ledgersOf(started: Import): Promise<{ known: string | undefined; target: string }> {
+    if (!isSnapshot(started)) {
+      const all = this.#ledgerPath(started, 'all')
+      for (const other of await importsOfScope(this.#deps.postgres, started.scope)) {
+        if (other.id !== started.id && other.rowsRead > 0 && !['done', 'cancelled'].includes(other.state)) await this.#handOver(other)
+      }
+      return { known: all, target: all }
+    }
+    const previous = await previousOfScope(this.#deps.postgres, started)
+    const known = previous?.state === 'done' ? this.#ledgerPath(previous, `import-${previous.id}`) : undefined
+    return { known, target: this.#ledgerPath(started, `import-${started.id}`) }
+  }
+
+  /** An import that has not ended tells the others what it has brought so far. */
+  async #handOver(halted: Import): Promise<void> {
+    if (isSnapshot(halted) || halted.rowsRead === 0) return
+    const all = this.#ledgerPath(halted, 'all')
+    const ledger = await this.#openLedger(halted, all)
+    await ledger.handOver(all).finally(() => ledger.close())
+  }
+
+  #openLedger({ rowsRead, ...record }: Import, known: string | undefined): Promise<Ledger> {
+    const { messageId } = readMapping(JSON.parse(record.mapping))
+    const directory = this.#directoryOf(record)
+    return Ledger.open({ openSeenRows: this.#deps.openSeenRows, known, directory, rowsRead, keyed: messageId !== undefined })
+  }
+
+  /** Everything decided is stored, later imports know of it, and the file and the work go. */
+  async #conclude(ended: Import): Promise<void> {
+    await this.#deps.sink.finish()
+    const work = await readdir(this.#directoryOf(ended)).catch((): string[] => [])
+    if (ended.state === 'cancelled' && work.includes('journal')) await this.#handOver(ended)
+    await this.#clear(ended)
+  }
+
+  /** What only an import under way needs. A snapshot's earlier ones are forgotten with it. */
+  async #clear(ended: Import): Promise<void> {
+    const directory = this.#directoryOf(ended)
+    for (const name of await readdir(directory).catch((): string[] => [])) {
+      if (name !== rejectsName) await rm(join(directory, name), { recursive: true, force: true })
+    }
+    await rm(ended.filePath, { force: true })
+    if (!isSnapshot(ended) || ended.state !== 'done') return
+    const ledgers = join(this.#deps.directory, 'ledger', ended.scope)
+    for (const name of await readdir(ledgers).catch((): string[] => [])) {
+      if (name !== `import-${ended.id}`) await rm(join(ledgers, name), { recursive: true, force: true })
+    }
+  }
+
+  async #halt(id: number, from: readonly Import['state'][], to: 'paused' | 'cancelled'): Promise<Import> {
+    const { now, postgres } = this.#deps
+    const halted = await changeState(postgres, id, from, to, { now: now() })
+    if (!halted) {
+      const { state } = await importById(postgres, id)
+      throw new Refusal(409, 'import-not-under-way', `The import is ${state}: it cannot become ${to}.`)
+    }
+    const turn = this.#turns.get(id)
+    turn?.controller.abort(new ImportStopped(`the import was ${to}`))
+    await turn?.ended
+    return importById(postgres, id)
+  }
+
+  /** The import of the same content under the same mapping. A snapshot only counts while nothing newer has been said. */
+  async #same(contentHash: string, mapping: Mapping, source: string): Promise<Import | undefined> {
+    const { postgres, zone } = this.#deps
+    const mappingHash = mappingHashOf(mapping, source, zone)
+    const same = (await importsOfContent(postgres, contentHash)).find(one => one.mappingHash === mappingHash && one.state !== 'cancelled')
+    if (!same || !isSnapshot(same) || same.state !== 'done') return same
+    const other = await previousOfScope(postgres, same)
+    return other && (other.startedAt ?? 0) >= (same.startedAt ?? 0) ? undefined : same
+  }
+
+  /** The same file under another mapping would store its facts twice, unless the mapping says what tells rows apart. */
+  async #refuseDoubling(contentHash: string, mapping: Mapping, scope: string): Promise<void> {
+    if (mapping.kind !== 'events' || mapping.messageId) return
+    const doubled = (await importsOfContent(this.#deps.postgres, contentHash)).find(one => one.scope === scope && one.imported > 0)
+    if (!doubled) return
+    const sentence = `This file was imported before under another mapping (import ${doubled.id}): its rows would be there twice.`
+    throw new Refusal(409, 'imported-under-another-mapping', `${sentence} Ask for it with "again" if that is meant.`)
+  }
+
+  async #uploads(): Promise<string[]> {
+    const uploads = join(this.#deps.directory, 'uploads')
+    return (await readdir(uploads).catch((): string[] => [])).map(name => join(uploads, name))
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#last = this.#last.then(work).catch(error => this.#deps.log.error({ err: error }, 'an import could not be cleared away'))
+  }
+
+  #directoryOf({ id }: Pick<Import, 'id'>): string {
+    return join(this.#deps.directory, `${id}`)
+  }
+
+  #rejectsPath(record: Import): string {
+    return join(this.#directoryOf(record), rejectsName)
+  }
+
+  #ledgerPath({ scope }: Import, name: string): string {
+    return join(this.#deps.directory, 'ledger', scope, name)
+  }
+}
+
+const rejectsName = 'rejected.sealed'
+
+/** Rows without a time of their own say what is true now: only the import before this one tells what has not changed. */
+function isSnapshot({ mapping }: Import): boolean {
+  const { kind, time } = readMapping(JSON.parse(mapping))
+  return kind === 'profiles' && !time
+}
+
+function sourceOf(mapping: Mapping, given: string | undefined): string {
+  const source = given ?? mapping.source
+  if (source) return source
+  throw new Refusal(422, 'source-missing', 'Name the source of the facts: "source" in the mapping, or beside it.')
+}
+
+function mappingHashOf(mapping: Mapping, source: string, zone: string): string {
+  return hash('sha256', JSON.stringify([mapping, source, zone]), 'hex')
+}
