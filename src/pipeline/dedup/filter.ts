@@ -6,10 +6,15 @@ import type { Prints } from './prints.ts'
  * a place in the run.
  */
 export const wordsPerBlock = 16
-const bitsPerPrint = 12
+const bitsPerBlock = wordsPerBlock * 32
+
+/** Small runs can afford more bits: every run is asked for every message, and of the memory nearly all belongs to the large ones. */
+function bitsPerPrint(count: number): number {
+  return count <= 2 ** 20 ? 20 : 12
+}
 
 export function blocksFor(count: number): number {
-  return Math.max(1, Math.ceil((count * bitsPerPrint) / (wordsPerBlock * 32)))
+  return Math.max(1, Math.ceil((count * bitsPerPrint(count)) / bitsPerBlock))
 }
 
 export function blockOf(top: number, blocks: number): number {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { bytesPerPrint, compare, type Prints, wordsPerPrint } from './prints.ts'
-import { countBefore, printsPath, RunDamaged, type RunInfo, removeRun } from './run.ts'
+import { countBefore, printsPath, RunDamaged, type RunInfo } from './run.ts'
 import { RunWriter } from './run-writer.ts'
 
 export interface Merge {
@@ -19,7 +19,7 @@ const printsPerRead = 2 ** 14
 /** Above the top of every print. */
 const atEnd = 2 ** 32
 
-/** Merges runs into one. Of equal prints the one of the latest day stays. Nothing of the output is left if it fails. */
+/** Merges runs into one. Of equal prints the one of the latest day stays. What is left when it fails is the caller's to remove. */
 export function mergeRuns({ directory, inputs, output, firstDay }: Merge): RunInfo {
   const atMost = inputs.reduce((sum, run) => sum + run.count - countBefore(run, firstDay), 0)
   const cursors: Cursor[] = []
@@ -31,7 +31,6 @@ export function mergeRuns({ directory, inputs, output, firstDay }: Merge): RunIn
     return writer.finish()
   } catch (error) {
     writer?.close()
-    removeRun(directory, output)
     throw error
   } finally {
     for (const cursor of cursors) cursor.close()

@@ -2,12 +2,12 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { blockOf, blocksFor, place, wordsPerBlock } from './filter.ts'
 import { copyPrint, countOf, type Prints, wordsPerPrint } from './prints.ts'
-import { fenceOf, fencesFor, filterPath, printsPath, type RunInfo, removeRun } from './run.ts'
+import { fenceOf, fencesFor, filterPath, printsPath, type RunInfo } from './run.ts'
 
 const bufferedPrints = 2 ** 15
 const bufferedBlocks = 2 ** 11
 
-/** Writes prints that are in order as a run. */
+/** Writes prints that are in order as a run. What is left when it fails is the caller's to remove. */
 export function writeRun(directory: string, name: string, prints: Prints): RunInfo {
   const writer = new RunWriter(directory, name, countOf(prints))
   try {
@@ -15,7 +15,6 @@ export function writeRun(directory: string, name: string, prints: Prints): RunIn
     return writer.finish()
   } catch (error) {
     writer.close()
-    removeRun(directory, name)
     throw error
   }
 }

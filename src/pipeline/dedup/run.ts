@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { blockOf, mayHold, wordsPerBlock } from './filter.ts'
@@ -131,9 +131,9 @@ export async function syncRun(directory: string, name: string): Promise<void> {
   }
 }
 
-export function removeRun(directory: string, name: string): void {
-  rmSync(printsPath(directory, name), { force: true })
-  rmSync(filterPath(directory, name), { force: true })
+export async function removeRun(directory: string, name: string): Promise<void> {
+  await rm(printsPath(directory, name), { force: true })
+  await rm(filterPath(directory, name), { force: true })
 }
 
 function readIndex(directory: string, info: RunInfo): Uint32Array {

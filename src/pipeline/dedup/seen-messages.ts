@@ -95,6 +95,7 @@ export class SeenMessages {
   #mergeFailure: unknown
   #probes = 0
   #retired: Run[] = []
+  #removing: Promise<unknown> = Promise.resolve()
   /** Why nothing more is accepted. */
   #failure: unknown
   #closed = false
@@ -294,7 +295,7 @@ export class SeenMessages {
       if (info) await this.#replaceRuns(inputs, info)
     } catch (error) {
       this.#mergeFailure = error
-      removeRun(this.#directory, output)
+      this.#remove(output)
       this.#onStep({ kind: 'merge-failed', error })
     }
     this.#merging = undefined
@@ -317,7 +318,7 @@ export class SeenMessages {
     this.#onStep({ kind: 'merge-published', ...step })
     this.#retired.push(...this.#runs.filter(run => merged.has(run.info.name)))
     this.#runs = [...opened, ...this.#runs.filter(run => !merged.has(run.info.name))]
-    if (output.count === 0) removeRun(this.#directory, output.name)
+    if (output.count === 0) this.#remove(output.name)
     this.#removeRetired()
     this.#onStep({ kind: 'merge-finished', ...step })
   }
@@ -327,8 +328,13 @@ export class SeenMessages {
     if (this.#probes > 0) return
     for (const run of this.#retired.splice(0)) {
       run.close()
-      removeRun(this.#directory, run.info.name)
+      this.#remove(run.info.name)
     }
+  }
+
+  /** In the background; what could not be removed is, when the directory is opened again. */
+  #remove(name: string): void {
+    this.#removing = Promise.all([this.#removing, removeRun(this.#directory, name).catch(() => {})])
   }
 
   /** Days before this one have expired, with a day to spare for clocks that differ. A clock that ran ahead once forgets nothing. */
@@ -352,6 +358,7 @@ export class SeenMessages {
     if (!alreadyFailed) await this.#flushRecent().catch(() => {})
     await this.#publishing
     for (const run of [...this.#runs, ...this.#retired]) run.close()
+    await this.#removing
     if (!alreadyFailed && this.#failure !== undefined) throw this.#failure
   }
 }
