@@ -21,6 +21,18 @@ export function facetsOf(key: string, value: Json): Record<string, string | numb
   return Object.fromEntries(Object.entries(facets).map(([facet, known]) => [`${key}.${facet}`, known]))
 }
 
+/** Every key that `facetsOf` can give for this one: what is unset with it. */
+export function facetKeysOf(key: string): string[] {
+  return (facetNames[sortOfKey(key, 'person')] ?? []).map(facet => `${key}.${facet}`)
+}
+
+const facetNames: Partial<Record<ReturnType<typeof sortOfKey>, readonly string[]>> = {
+  birthday: ['year', 'monthDay'],
+  phone: ['carrier'],
+  email: ['domain'],
+  address: ['country', 'province', 'state', 'city'],
+}
+
 type Facets = Record<string, string | number>
 
 function ofBirthday(value: Json): Facets {

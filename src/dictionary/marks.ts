@@ -21,7 +21,7 @@ export interface Marks {
 export interface MarkedProperty {
   /** Undefined: in every event. */
   event?: string
-  /** Dotted, `[]` for the items of a list: `products[].note`. */
+  /** Dotted, `[]` for the items of a list: `products[].note`. Empty: the whole event. */
   path: string
   mark: Mark
 }
@@ -39,6 +39,7 @@ export function marksOf(properties: readonly MarkedProperty[], traits: ReadonlyM
 
 /** `products[].sku` → `products`, `[]`, `sku`. */
 export function stepsOf(path: string): string[] {
+  if (path === '') return []
   return path.split('.').flatMap(step => {
     const name = step.replace(/(\[\])+$/, '')
     return [name, ...Array.from({ length: (step.length - name.length) / 2 }, () => '[]')]

@@ -98,7 +98,7 @@ const sorts: readonly (readonly [KeySort, RegExp])[] = [
 ]
 
 /** A number under one of these belongs to a person after all, whatever its last word says. */
-const personWords = new RegExp(`(^|_)(${people}|account|login|distinct|anonymous|phone|mobile|tel)(_|$)`)
+const personWords = new RegExp(`(^|_)(${people}|account|login|distinct|anonymous|openid|open_id|unionid|union_id|phone|mobile|tel)(_|$)`)
 const inPerson = /^(names?|first|last|given|family|display_?name)$/
 const locality =
   /^(city|province|state|region|country|country_?code|district|county|area|city_?code|province_?code|prefecture|省|市|区|县|城市|省份|国家|地区|area_?code|ad_?code|type|label|is_?default)$/
@@ -148,4 +148,9 @@ function wordsOf(key: string): string {
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '_')
     .replace(/^_+|_+$/g, '')
+}
+
+/** Whether the key names somebody: `user_id`, `customer_no`. */
+export function namesPerson(key: string): boolean {
+  return personWords.test(wordsOf(key))
 }

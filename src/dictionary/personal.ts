@@ -18,7 +18,10 @@ export function redact(event: CanonicalEvent, blindIndex: BlindIndexOf, marks: M
   const hide = hiderWith(blindIndex)
   const name = hideInString(event.event, hide)
   const messageId = hideInString(event.messageId, hide)
-  const props = cleanObject(event.props, 'thing', marks.ofEvent(event.event), hide)
+  const marked = marks.ofEvent(event.event)
+  const props = marked?.mark?.personal
+    ? (hideAll(event.props, 'marked', hide) as JsonObject)
+    : cleanObject(event.props, 'thing', marked, hide)
   const context = cleanObject(event.context, 'context', undefined, hide)
   const traits = event.traits.length === 0 ? event.traits : cleanTraits(event.traits, hide, marks)
   const same =

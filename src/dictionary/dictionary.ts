@@ -1,0 +1,39 @@
+import type { Postgres } from '../store/postgres.ts'
+import { type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
+import { type Marks, noMarks } from './marks.ts'
+import { Observer } from './observer.ts'
+
+/** Names, marks and the observed schema of a workspace. */
+export interface Dictionary {
+  /** The marks in force, without a query. */
+  marks(): Marks
+  /** Every entry in force, without a query. */
+  entries(): readonly Entry[]
+  readonly observer: Observer
+  put(subject: EntrySubject, document: EntryDocument, change: { expected: number | undefined; by: string }): Promise<Entry>
+  /** Takes up what another process changed. */
+  reload(): Promise<void>
+}
+
+export async function openDictionary(postgres: Postgres, now: () => number): Promise<Dictionary> {
+  let entries: readonly Entry[] = []
+  let marks: Marks = noMarks
+  const observer = new Observer(now, () => marks)
+  const reload = async () => {
+    entries = await entriesIn(postgres)
+    marks = marksIn(entries)
+    observer.marksChanged()
+  }
+  await reload()
+  return {
+    marks: () => marks,
+    entries: () => entries,
+    observer,
+    async put(subject, document, { expected, by }) {
+      const entry = await putEntry(postgres, subject, document, { expected, by, at: now() })
+      await reload()
+      return entry
+    },
+    reload,
+  }
+}
