@@ -1,15 +1,23 @@
+import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { parseRow } from './row-json.ts'
+import { withoutValues } from './without-values.ts'
 
 export interface QueryOptions {
+  /** Gives a query up, on the server too. */
   signal?: AbortSignal
   queryId?: string
   settings?: Record<string, string | number>
 }
 
-/** The analytical store. Values travel only as `{name:Type}` parameters. */
+/**
+ * The analytical store. Values travel only as `{name:Type}` parameters. A 64-bit integer comes back as a number where that is exact, as text
+ * where it is not. Errors carry no values.
+ */
 export interface ClickHouse {
   query<T>(text: string, params?: Record<string, unknown>, options?: QueryOptions): Promise<T[]>
+  /** Row by row as they come; a failure in the middle is thrown, leaving the loop early ends the query. */
   stream<T>(text: string, params?: Record<string, unknown>, options?: QueryOptions): AsyncIterable<T>
   command(text: string, params?: Record<string, unknown>, options?: QueryOptions): Promise<void>
   /** Resolves when the rows (JSONEachRow) are on disk. */
@@ -17,56 +25,94 @@ export interface ClickHouse {
   close(): Promise<void>
 }
 
-const settings = {
+const settings: Record<string, string | number> = {
   async_insert: 0,
-  wait_end_of_query: 1,
   // "2026-10-01" stays text: a property is what was sent.
   input_format_try_infer_dates: 0,
   input_format_try_infer_datetimes: 0,
   output_format_json_quote_64bit_integers: 0,
-} as const
+}
+
+/** A failure in the middle becomes the status of the answer. */
+const answeredWhole = { wait_end_of_query: 1 }
 
 export function connectClickHouse(url: string, database?: string): ClickHouse {
+  const compressed = !isLoopback(new URL(url).hostname)
   const client = createClient({
     url,
     ...(database ? { database } : {}),
+    application: 'zhike',
     request_timeout: 600_000,
     max_open_connections: 20,
     keep_alive: { enabled: true },
-    compression: { request: false, response: false },
+    compression: { request: compressed, response: compressed },
     log: { level: ClickHouseLogLevel.OFF },
-    clickhouse_settings: settings as Record<string, string | number>,
+    json: { parse: <T>(text: string) => parseRow(text) as T },
+    clickhouse_settings: settings,
   })
-  const request = (params: Record<string, unknown> | undefined, options: QueryOptions | undefined) => ({
+  const request = (
+    params: Record<string, unknown> | undefined,
+    options: QueryOptions | undefined,
+    more: QueryOptions['settings'] = {},
+  ) => ({
     ...(params ? { query_params: defined(params) } : {}),
     ...(options?.signal ? { abort_signal: options.signal } : {}),
     ...(options?.queryId ? { query_id: options.queryId } : {}),
-    ...(options?.settings ? { clickhouse_settings: options.settings } : {}),
+    clickhouse_settings: { ...more, ...options?.settings },
   })
+  /** The server works on when its client has gone: who gives a query up also ends it there. */
+  const ending = async <T>(options: QueryOptions | undefined, work: (options?: QueryOptions) => Promise<T>): Promise<T> => {
+    const signal = options?.signal
+    if (!signal) return told(() => work(options))
+    const queryId = options.queryId ?? randomUUID()
+    const end = () =>
+      client.command({ query: 'kill query where query_id = {queryId:String}', query_params: { queryId } }).catch(() => undefined)
+    signal.addEventListener('abort', end)
+    return told(() => work({ ...options, queryId })).finally(() => signal.removeEventListener('abort', end))
+  }
   return {
-    async query<T>(text: string, params?: Record<string, unknown>, options?: QueryOptions) {
-      const answer = await client.query({ query: text, format: 'JSONEachRow', ...request(params, options) })
-      return answer.json<T>()
-    },
+    query: <T>(text: string, params?: Record<string, unknown>, options?: QueryOptions) =>
+      ending(options, async known => {
+        const answer = await client.query({ query: text, format: 'JSONEachRow', ...request(params, known, answeredWhole) })
+        return answer.json<T>()
+      }),
     async *stream<T>(text: string, params?: Record<string, unknown>, options?: QueryOptions) {
-      const answer = await client.query({ query: text, format: 'JSONEachRow', ...request(params, options) })
-      for await (const rows of answer.stream<T>()) for (const row of rows) yield row.json()
-    },
-    async command(text, params, options) {
-      await client.command({ query: text, ...request(params, options) })
-    },
-    async insert(table, jsonLines, options) {
-      const answer = await client.exec({
-        query: `insert into ${table} format JSONEachRow`,
-        values: Readable.from([typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], { objectMode: false }),
-        ...request(undefined, options),
-      })
-      for await (const _ of answer.stream) {
-        // The answer is empty; reading it to its end frees the connection.
+      const answer = await ending(options, known => client.query({ query: text, format: 'JSONEachRow', ...request(params, known) }))
+      try {
+        for await (const rows of answer.stream<T>()) for (const row of rows) yield row.json()
+      } catch (error) {
+        throw withoutValues(error)
       }
     },
+    command: (text, params, options) =>
+      told(async () => {
+        await client.command({ query: text, ...request(params, options, answeredWhole) })
+      }),
+    insert: (table, jsonLines, options) =>
+      told(async () => {
+        const answer = await client.exec({
+          query: `insert into ${table} format JSONEachRow`,
+          values: Readable.from([typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], { objectMode: false }),
+          ...request(undefined, options, answeredWhole),
+        })
+        for await (const _ of answer.stream) {
+          // The answer is empty; reading it to its end frees the connection.
+        }
+      }),
     close: () => client.close(),
   }
+}
+
+async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw withoutValues(error)
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.')
 }
 
 function defined(params: Record<string, unknown>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { withoutValues } from './without-values.ts'
 
 /** Something that answers SQL: the pool, or one transaction. Values are always bound (`$1`); int8 comes back as a number where it is safe. */
 export interface Queryable {
@@ -23,34 +24,49 @@ export function connectPostgres(url: string, options: { connections?: number } =
   const pool = new pg.Pool({
     connectionString: url,
     max: options.connections ?? 10,
+    application_name: 'zhike',
+    keepAlive: true,
+    connectionTimeoutMillis: 30_000,
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         oid === int8 ? fromInt8 : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
     },
   })
   // A connection that dies while idle is replaced at the next query; without a listener it would end the process.
-  pool.on('error', () => undefined)
+  pool.on('error', lost)
   return {
-    query: async <T>(text: string, values?: readonly unknown[]) => (await pool.query(text, values as unknown[])).rows as T[],
+    query: <T>(text: string, values?: readonly unknown[]) => rowsOf<T>(pool, text, values),
     async transaction(work) {
       const client = await pool.connect()
+      // Likewise one that dies while the transaction waits for something else: its next statement fails.
+      client.on('error', lost)
+      let broken = false
       try {
         await client.query('begin')
-        const result = await work({
-          query: async <T>(text: string, values?: readonly unknown[]) => (await client.query(text, values as unknown[])).rows as T[],
-        })
+        const result = await work({ query: <T>(text: string, values?: readonly unknown[]) => rowsOf<T>(client, text, values) })
         await client.query('commit')
-        client.release()
         return result
       } catch (error) {
-        const broken = await client.query('rollback').then(
+        broken = await client.query('rollback').then(
           () => false,
           () => true,
         )
+        throw withoutValues(error)
+      } finally {
+        client.off('error', lost)
         client.release(broken)
-        throw error
       }
     },
     close: () => pool.end(),
   }
 }
+
+async function rowsOf<T>(asked: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[] | undefined): Promise<T[]> {
+  try {
+    return (await asked.query(text, values as unknown[])).rows as T[]
+  } catch (error) {
+    throw withoutValues(error)
+  }
+}
+
+function lost(): void {}
