@@ -1,39 +1,30 @@
 import type { Json } from '../collect/event.ts'
-import { sortOfKey } from './personal-keys.ts'
+import { type KeySort, sortOfKey } from './personal-keys.ts'
 import { canonical } from './personal-text.ts'
+
+type Facets = Record<string, string | number>
+
+/** Per sort of personal trait: the facets that it can have, and how they are read from a value. */
+const readers: Partial<Record<KeySort, { facets: readonly string[]; read: (value: Json) => Facets }>> = {
+  birthday: { facets: ['year', 'monthDay'], read: ofBirthday },
+  phone: { facets: ['carrier'], read: ofPhone },
+  email: { facets: ['domain'], read: ofEmail },
+  address: { facets: ['country', 'province', 'state', 'city'], read: ofAddress },
+}
 
 /**
  * What rules may know of a personal trait: a birthday's year and its month and day, a phone's carrier, an e-mail's domain, an address's city.
  * Keys are the trait's own with the facet behind: `birthday.year`. A value that does not read as what its key says has none.
  */
-export function facetsOf(key: string, value: Json): Record<string, string | number> {
-  const sort = sortOfKey(key, 'person')
-  const facets =
-    sort === 'birthday'
-      ? ofBirthday(value)
-      : sort === 'phone'
-        ? ofPhone(value)
-        : sort === 'email'
-          ? ofEmail(value)
-          : sort === 'address'
-            ? ofAddress(value)
-            : {}
+export function facetsOf(key: string, value: Json): Facets {
+  const facets = readers[sortOfKey(key, 'person')]?.read(value) ?? {}
   return Object.fromEntries(Object.entries(facets).map(([facet, known]) => [`${key}.${facet}`, known]))
 }
 
 /** Every key that `facetsOf` can give for this one: what is unset with it. */
 export function facetKeysOf(key: string): string[] {
-  return (facetNames[sortOfKey(key, 'person')] ?? []).map(facet => `${key}.${facet}`)
+  return (readers[sortOfKey(key, 'person')]?.facets ?? []).map(facet => `${key}.${facet}`)
 }
-
-const facetNames: Partial<Record<ReturnType<typeof sortOfKey>, readonly string[]>> = {
-  birthday: ['year', 'monthDay'],
-  phone: ['carrier'],
-  email: ['domain'],
-  address: ['country', 'province', 'state', 'city'],
-}
-
-type Facets = Record<string, string | number>
 
 function ofBirthday(value: Json): Facets {
   const match = typeof value === 'string' ? /^(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})(日|[T ].*)?$/.exec(value.trim()) : null

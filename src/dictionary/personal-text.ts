@@ -125,8 +125,8 @@ function isDecimal(text: string): boolean {
 function insideOpaqueToken(text: string, offset: number, length: number): boolean {
   let from = offset
   let until = offset + length
-  while (from > 0 && hexDigit.test(text[from - 1] ?? '')) from--
-  while (until < text.length && hexDigit.test(text[until] ?? '')) until++
+  while (from > offset - 64 && from > 0 && hexDigit.test(text[from - 1] ?? '')) from--
+  while (until < offset + length + 64 && until < text.length && hexDigit.test(text[until] ?? '')) until++
   const run = text.slice(from, until)
   if (run.length >= 16 && /^[0-9a-f]+$/i.test(run) && /[a-f]/i.test(run)) return true
   const start = Math.max(0, offset - 36)

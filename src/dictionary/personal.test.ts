@@ -406,6 +406,32 @@ test('no phone, e-mail address or identity number survives, wherever it was put'
   )
 })
 
+test('no text of the largest size holds the pipeline up', () => {
+  const size = 32_000
+  const parts = [
+    '@',
+    'a.',
+    'a@a.',
+    '+1 ',
+    '1',
+    '139 ',
+    'a=1&',
+    '%40',
+    '%2540',
+    '{"a":',
+    'a= ',
+    '１',
+    'a13812345678',
+    '110101199001011234',
+    'a@',
+  ]
+  for (const part of parts) {
+    const start = performance.now()
+    cleanText(part.repeat(size / part.length))
+    expect(performance.now() - start).toBeLessThan(1000)
+  }
+})
+
 test('nothing but well-formed JSON of the same depth comes out, and never an error', () => {
   fc.assert(
     fc.property(json, json, (props, context) => {
