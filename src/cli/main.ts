@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { Refusal } from '../refusal.ts'
+import { version } from '../version.ts'
 import { terminal } from './output.ts'
 import { run } from './program.ts'
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
 /** Asked by a signal, or by the end of the process that launched this one. A second request, later than a moment, ends it at once. */
 function untilAsked(): Promise<void> {

@@ -12,7 +12,13 @@ export async function writeRange(clickhouse: ClickHouse, range: Position, rows: 
  * After a failure or a restart: an insert that was cut off may still be running or have stored a part. So it is ended on every node,
  * and only the positions that are missing are written.
  */
-export async function completeRange(clickhouse: ClickHouse, range: Position, until: Position, rows: RangeRows, attempt: string): Promise<void> {
+export async function completeRange(
+  clickhouse: ClickHouse,
+  range: Position,
+  until: Position,
+  rows: RangeRows,
+  attempt: string,
+): Promise<void> {
   await clickhouse.command('kill query where startsWith(query_id, {prefix:String}) sync', { prefix: queryPrefix(range) })
   for (const [table, { ids, lines }] of rows) {
     const stored = await storedIds(clickhouse, table, range, until)

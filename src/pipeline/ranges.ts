@@ -12,12 +12,10 @@ export interface Range {
 
 /** Records what was decided for `[range, range + outcome.length)`, in the transaction that decides it. */
 export async function prepareRange(tx: Queryable, range: Position, outcome: Uint32Array, now: number): Promise<void> {
-  await tx.query(`insert into ranges (range, until, state, outcome, prepared_at) values ($1, $2, 'prepared', $3, to_timestamp($4 / 1000.0))`, [
-    range,
-    range + outcome.length,
-    Buffer.from(outcome.buffer, outcome.byteOffset, outcome.byteLength),
-    now,
-  ])
+  await tx.query(
+    `insert into ranges (range, until, state, outcome, prepared_at) values ($1, $2, 'prepared', $3, to_timestamp($4 / 1000.0))`,
+    [range, range + outcome.length, Buffer.from(outcome.buffer, outcome.byteOffset, outcome.byteLength), now],
+  )
 }
 
 /** The range is in ClickHouse; its outcome is no longer needed. */
@@ -62,4 +60,14 @@ function rangeFrom({ outcome, ...row }: RangeRow): Range {
 /** What `query_id` the inserts of a range start with, so that recovery can end the ones still running. */
 export function queryPrefix(range: Position): string {
   return `zhike-${partitionOf(range)}-${range}-`
+}
+
+/** Per partition of the log, the position before which everything decided is stored too. */
+export async function storedThrough(db: Queryable): Promise<Position[]> {
+  const rows = await db.query<{ partition: number; next_offset: number; first: Position | null }>(
+    `select p.partition, p.next_offset,
+       (select min(range) from ranges r where r.state = 'prepared' and r.range >= p.partition::bigint << 48 and r.range < (p.partition::bigint + 1) << 48) as first
+     from partitions p order by p.partition`,
+  )
+  return rows.map(({ partition, next_offset, first }) => first ?? positionOf(partition, next_offset))
 }

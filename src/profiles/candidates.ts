@@ -19,7 +19,9 @@ function before(a: Candidate, b: Candidate): boolean {
 export function withCandidate(candidates: readonly Candidate[], added: Candidate, now: number): Candidate[] {
   const all = candidates.some(known => known[3] === added[3]) ? [...candidates] : [...candidates, added]
   const first = earliest(all)
-  return all.filter(one => one === first || one[2] > now || !all.some(other => other[0] === one[0] && other[2] <= now && before(one, other)))
+  return all.filter(
+    one => one === first || one[2] > now || !all.some(other => other[0] === one[0] && other[2] <= now && before(one, other)),
+  )
 }
 
 /** The value at `now`: undefined when the trait is missing. Facts later than `now` do not exist yet. */

@@ -44,7 +44,12 @@ export async function applyTraits(tx: Queryable, keys: Keys, facts: readonly Tra
 }
 
 /** What is known of the leaves' traits; a leaf without traits has no entry. */
-export async function traitsOf(db: Queryable, keys: Keys, leaves: readonly number[], lock: '' | 'for update' = ''): Promise<Map<number, LeafTraits>> {
+export async function traitsOf(
+  db: Queryable,
+  keys: Keys,
+  leaves: readonly number[],
+  lock: '' | 'for update' = '',
+): Promise<Map<number, LeafTraits>> {
   const rows = await db.query<{ leaf: number; traits: string; personal: Buffer | null }>(
     `select leaf, traits, personal from leaf_traits where leaf = any($1::bigint[]) order by leaf ${lock}`,
     [leaves],
@@ -63,11 +68,16 @@ export async function traitsOf(db: Queryable, keys: Keys, leaves: readonly numbe
 function folded(known: LeafTraits | undefined, facts: readonly TraitFact[], now: number): LeafTraits & { personalChanged: boolean } {
   const traits: TraitCandidates = known?.traits ?? new Map()
   const personal: TraitCandidates = known?.personal ?? new Map()
+  let personalChanged = false
   for (const { key, value, source, ts, position, personal: isPersonal } of facts) {
-    const home = isPersonal ? personal : traits
+    const becomesPersonal = isPersonal && traits.has(key)
+    if (becomesPersonal) personal.set(key, traits.get(key) ?? [])
+    if (becomesPersonal) traits.delete(key)
+    const home = isPersonal || personal.has(key) ? personal : traits
     home.set(key, withCandidate(home.get(key) ?? [], [source, value, ts, position], now))
+    personalChanged ||= home === personal
   }
-  return { traits, personal, personalChanged: facts.some(fact => fact.personal) }
+  return { traits, personal, personalChanged }
 }
 
 function textOf(traits: TraitCandidates): string {

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { rejectedPositions } from './collect/rejected.ts'
+import type { Config } from './config.ts'
+import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
+import { documentsOf, namespaceCache, storedRules } from './identity/namespace-cache.ts'
+import type { NamespaceRules } from './identity/namespace-rules.ts'
+import { type Identity, identityWith } from './identity/resolve.ts'
+import { Importer } from './import/importer.ts'
+import { importPartition } from './import/sink.ts'
+import { type FileLog, openFileLog } from './log/file/file-log.ts'
+import { offsetOf } from './log/position.ts'
+import { untilOf } from './pipeline/batch.ts'
+import { fingerprinting, openSeenMessages } from './pipeline/dedup/index.ts'
+import { domainsOf } from './pipeline/domains.ts'
+import { ImportSink, itemOf } from './pipeline/import-sink.ts'
+import { pipelineMetrics } from './pipeline/metrics.ts'
+import { Pipeline } from './pipeline/pipeline.ts'
+import { Processor } from './pipeline/processor.ts'
+import { preparedRanges } from './pipeline/ranges.ts'
+import { rememberMessages } from './pipeline/remembered.ts'
+import { Worker } from './pipeline/worker.ts'
+import { type Keys, keysFrom } from './privacy/keys.ts'
+import { lockDataDirectory } from './store/lock.ts'
+import { secretOf } from './store/secret.ts'
+import { openStores, type Stores } from './store/stores.ts'
+
+/** Everything behind the front doors: the stores, the log, the pipeline that connects them, and what the domains keep in memory. */
+export interface Core {
+  stores: Stores
+  keys: Keys
+  events: FileLog
+  dictionary: Dictionary
+  identity: Identity
+  namespaces: () => Promise<NamespaceRules>
+  processor: Processor
+  pipeline: Pipeline
+  importer: Importer
+  /** Starts what runs in the background, once everybody is connected. */
+  start(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface CoreOptions {
+  config: Config
+  log: Logger
+  registry: Registry
+  now: () => number
+}
+
+const megabyte = 2 ** 20
+const namespacesForMs = 1_000
+
+/** @throws DataDirectoryInUse; Refusal for a secret that does not fit; whatever keeps a store from starting, as a sentence */
+export async function openCore({ config, log, registry, now }: CoreOptions): Promise<Core> {
+  const keys = keysFrom(secretOf(config.dataDir, config.secret))
+  const unlock = lockDataDirectory(config.dataDir)
+  const opened: (() => unknown)[] = [unlock]
+  const closeAll = async () => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
+  try {
+    const stores = await openStores({
+      dataDir: config.dataDir,
+      postgresUrl: config.postgresUrl,
+      clickhouseUrl: config.clickhouseUrl,
+      postgresMemory: config.postgresMemoryMb * megabyte,
+      clickhouseMemory: config.clickhouseMemoryMb * megabyte,
+      keys,
+      log,
+    })
+    opened.push(() => stores.close())
+    const events = await openFileLog({
+      directory: join(config.dataDir, 'log'),
+      key: keys.derive('log'),
+      now: Date.now,
+      consumers: ['pipeline'],
+      report: outcome => log.warn({ outcome }, 'the event log'),
+    })
+    opened.push(() => events.close())
+    const core = await assemble({ config, log, registry, now }, keys, stores, events)
+    opened.push(() => core.stop())
+    return { ...core.parts, start: core.start, close: closeAll }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys, stores: Stores, events: FileLog) {
+  const { postgres, clickhouse } = stores
+  const dictionary = await openDictionary(postgres, now)
+  const cache = namespaceCache()
+  const identity = identityWith(keys, cache)
+  const namespaces = forAWhile(async () => storedRules(await documentsOf(postgres)), namespacesForMs)
+  const domains = domainsOf({ keys, identity, namespaces, dictionary, now })
+  const metrics = pipelineMetrics(registry)
+  const processor = new Processor({ postgres, clickhouse, domains, metrics, log, now })
+  const fingerprints = fingerprinting(keys.derive('message-ids'))
+  const owner = randomUUID()
+  const workers = Array.from(
+    { length: events.partitions },
+    (_, partition) =>
+      new Worker({
+        partition,
+        owner,
+        events,
+        postgres,
+        processor,
+        openRemembered: () =>
+          rememberMessages({ directory: join(config.dataDir, 'messages', `${partition}`), now }, fingerprints, batch =>
+            offsetOf(untilOf(batch)),
+          ),
+        rejectedPositions: (from, until) => rejectedPositions(postgres, from, until),
+        metrics,
+        log,
+        now,
+      }),
+  )
+  const pipeline = new Pipeline(events, processor, workers, () => postgres.transaction(tx => dictionary.observer.flush(tx)))
+  const importer = new Importer({
+    postgres,
+    keys,
+    sink: new ImportSink(processor),
+    zone: config.timezone,
+    openSeenRows: (directory, inMemory) =>
+      openSeenMessages({ directory, now, windowDays: Number.POSITIVE_INFINITY, ...(inMemory === undefined ? {} : { flushAt: inMemory }) }),
+    directory: join(config.dataDir, 'imports'),
+    log,
+    now,
+  })
+
+  return {
+    parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, importer },
+    async start() {
+      for (const range of await preparedRanges(postgres, importPartition))
+        await processor.complete(range, { range: range.range, items: (await importer.replay(range.range)).map(itemOf) })
+      pipeline.start()
+      await importer.recover()
+    },
+    async stop() {
+      await importer.close()
+      await pipeline.stop()
+      await postgres
+        .transaction(tx => dictionary.observer.flush(tx))
+        .catch(error => log.warn({ err: error }, 'what was observed last was not saved'))
+    },
+  }
+}
+
+/** Asks again once the answer is older than `ms`. */
+function forAWhile<T>(ask: () => Promise<T>, ms: number): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  let askedAt = 0
+  return () => {
+    if (answer === undefined || performance.now() - askedAt > ms) {
+      askedAt = performance.now()
+      answer = ask()
+      answer.catch(() => {
+        answer = undefined
+      })
+    }
+    return answer
+  }
+}

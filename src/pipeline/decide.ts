@@ -1,0 +1,110 @@
+import type { CanonicalEvent, Json } from '../collect/event.ts'
+import type { Position } from '../log/position.ts'
+import type { Queryable } from '../store/postgres.ts'
+import type { Batch, RejectedItem } from './batch.ts'
+import { prepareRange } from './ranges.ts'
+import type { Fact } from './rows.ts'
+import { Tally } from './stats.ts'
+
+/** What the domains do with a batch, inside the transaction that decides it. The pipeline knows their order and nothing else of them. */
+export interface Domains {
+  /** Takes personal data out of everything that leaves PostgreSQL. */
+  redact(event: CanonicalEvent): CanonicalEvent
+  /** The hashes of each event's identifiers, strongest first: UInt64 in decimal, as JSON text. */
+  identifiersOf(events: readonly CanonicalEvent[]): Promise<string[]>
+  /** Which leaf each event goes to, and the hashes of its identifiers; or why it cannot be anybody's. */
+  resolve(tx: Queryable, events: readonly Located[]): Promise<(Resolved | { refused: RejectedItem['rejection'] })[]>
+  /** Traits and consents become part of the profiles. */
+  applyToProfiles(tx: Queryable, facts: readonly Fact[]): Promise<void>
+  /** What was seen becomes part of the dictionary, now and then. */
+  observe(tx: Queryable, facts: readonly Fact[]): Promise<void>
+  saveRejected(tx: Queryable, rejected: readonly LocatedReject[]): Promise<void>
+}
+
+export interface Located {
+  position: Position
+  event: CanonicalEvent
+  /** The item as it came; absent for rows of a file, whose import keeps them. */
+  raw?: () => Json
+}
+
+export interface LocatedReject extends RejectedItem {
+  position: Position
+}
+
+/** A row of a file that nobody can own; its import keeps it. */
+export type RefusedRow = Omit<LocatedReject, 'item'>
+
+export interface Resolved {
+  leaf: number
+  /** UInt64 in decimal, as JSON text. */
+  identifiers: string
+}
+
+/** Everything a batch came to. */
+export interface Decision {
+  range: Position
+  until: Position
+  facts: Fact[]
+  /** Items that nobody can own. Those of a file are its import's to keep; the others are kept in `rejected`. */
+  refused: (LocatedReject | RefusedRow)[]
+  /** The leaf of each position, 0 where nothing is stored. */
+  outcome: Uint32Array
+  tally: Tally
+}
+
+/**
+ * Decides a batch: whose each event is, what it changes, what is refused. Everything is in the caller's transaction or, if that fails, nowhere.
+ * @param fresh per position 1 where the message was not seen before
+ */
+export async function decide(tx: Queryable, domains: Domains, batch: Batch, fresh: Uint8Array, now: number): Promise<Decision> {
+  const outcome = new Uint32Array(batch.items.length)
+  const tally = new Tally()
+  const events: Located[] = []
+  const rejected: LocatedReject[] = []
+  for (const [index, item] of batch.items.entries()) {
+    const position = batch.range + index
+    if ('absent' in item) continue
+    if ('rejected' in item) rejected.push({ ...item.rejected, position })
+    else if (fresh[index]) events.push({ position, event: item.event, ...(item.raw && { raw: item.raw }) })
+    else tally.add('deduplicated', item.event.source, item.event.receivedAt)
+  }
+
+  const facts: Fact[] = []
+  const resolved = await domains.resolve(tx, events)
+  const refused: (LocatedReject | RefusedRow)[] = []
+  for (const [index, { position, event, raw }] of events.entries()) {
+    const person = resolved[index]
+    if (!person) throw new Error('identity answers for every event')
+    if ('refused' in person)
+      refused.push({ source: event.source, receivedAt: event.receivedAt, rejection: person.refused, position, ...(raw && { item: raw() }) })
+    else {
+      outcome[position - batch.range] = person.leaf
+      facts.push({ position, leaf: person.leaf, event: domains.redact(event), identifiers: person.identifiers })
+      tally.add('accepted', event.source, event.receivedAt)
+    }
+  }
+
+  await domains.applyToProfiles(tx, facts)
+  await domains.observe(tx, facts)
+  for (const { source, receivedAt } of [...rejected, ...refused]) tally.add('rejected', source, receivedAt)
+  await domains.saveRejected(tx, [...rejected, ...refused.filter(one => 'item' in one)])
+  await tally.save(tx)
+  await prepareRange(tx, batch.range, outcome, now)
+  return { range: batch.range, until: batch.range + batch.items.length, facts, refused, outcome, tally }
+}
+
+/** The facts of a range that was decided before, from its batch and its outcome. */
+export async function recall(domains: Domains, batch: Batch, outcome: Uint32Array): Promise<Fact[]> {
+  const events = batch.items.flatMap((item, index) => {
+    const leaf = outcome[index] ?? 0
+    return leaf > 0 && 'event' in item ? [{ position: batch.range + index, leaf, event: item.event }] : []
+  })
+  const identifiers = await domains.identifiersOf(events.map(({ event }) => event))
+  return events.map(({ position, leaf, event }, index) => ({
+    position,
+    leaf,
+    event: domains.redact(event),
+    identifiers: identifiers[index] ?? '[]',
+  }))
+}

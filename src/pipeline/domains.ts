@@ -1,0 +1,65 @@
+import { saveRejected } from '../collect/rejected.ts'
+import type { Dictionary } from '../dictionary/dictionary.ts'
+import { facetKeysOf, facetsOf } from '../dictionary/facets.ts'
+import type { Marks } from '../dictionary/marks.ts'
+import { hiddenTrait, isPersonalTrait, redact } from '../dictionary/personal.ts'
+import type { NamespaceRules } from '../identity/namespace-rules.ts'
+import { readerOf } from '../identity/normalise.ts'
+import type { Identity } from '../identity/resolve.ts'
+import type { Keys } from '../privacy/keys.ts'
+import { applyToProfiles } from '../profiles/facts.ts'
+import type { Domains } from './decide.ts'
+import type { TraitRows } from './rows.ts'
+
+export interface DomainParts {
+  keys: Keys
+  identity: Identity
+  namespaces: () => Promise<NamespaceRules>
+  dictionary: Dictionary
+  now: () => number
+}
+
+/** The domains as the pipeline uses them. */
+export function domainsOf({ keys, identity, namespaces, dictionary, now }: DomainParts): Domains & { traitRows: TraitRows } {
+  const marks = (): Marks => dictionary.marks()
+  return {
+    redact: event => redact(event, keys.blindIndex, marks()),
+    async identifiersOf(events) {
+      const read = readerOf(await namespaces(), keys)
+      return events.map(({ identifiers }) => {
+        const usable = identifiers.map(read).filter(one => typeof one !== 'string')
+        const ordered = usable.sort((a, b) => a.rule.rank - b.rule.rank)
+        return `[${[...new Set(ordered.map(({ unsigned }) => `"${unsigned}"`))].join()}]`
+      })
+    },
+    async resolve(tx, events) {
+      const { facts } = await identity.resolve(
+        tx,
+        events.map(({ position, event }) => ({
+          position,
+          ts: event.ts,
+          source: event.source,
+          identifiers: event.identifiers,
+          operation: event.operation,
+        })),
+      )
+      return facts
+    },
+    async applyToProfiles(tx, facts) {
+      await applyToProfiles(tx, keys, facts, key => isPersonalTrait(key, marks()), now())
+    },
+    async observe(tx, facts) {
+      dictionary.observer.observe(facts.map(({ event }) => event))
+      await dictionary.observer.flushIfDue(tx)
+    },
+    saveRejected: (tx, rejected) => saveRejected(tx, keys, rejected),
+    traitRows(change) {
+      const { key } = change
+      const value = change.op === 'set' ? change.value : null
+      if (!isPersonalTrait(key, marks())) return [[key, value]]
+      if (value === null) return [key, ...facetKeysOf(key)].map(name => [name, null] as const)
+      const facets = facetsOf(key, value)
+      return [[key, hiddenTrait(key, value, keys.blindIndex)], ...facetKeysOf(key).map(name => [name, facets[name] ?? null] as const)]
+    },
+  }
+}

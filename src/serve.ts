@@ -1,0 +1,136 @@
+import { setInterval as every } from 'node:timers/promises'
+import { Registry } from 'prom-client'
+import { ApiKeys } from './access/api-keys.ts'
+import { firstKeys } from './access/first-keys.ts'
+import { accessRoutes } from './access/routes.ts'
+import { removeServerFile, writeServerFile } from './cli/running-server.ts'
+import { createCollector } from './collect/collector.ts'
+import { collectMetrics } from './collect/metrics.ts'
+import { openSourceRegistry } from './collect/source-registry.ts'
+import { ensureSource } from './collect/write-keys.ts'
+import { type Config, clockOf } from './config.ts'
+import { type Core, openCore } from './core.ts'
+import { dictionaryRoutes } from './dictionary/routes.ts'
+import { createApi } from './http/api.ts'
+import { eventStream } from './http/event-stream.ts'
+import { createLogger, type Logger } from './http/logger.ts'
+import { serve } from './http/server.ts'
+import type { ReadyCheck } from './http/status-routes.ts'
+import { storedThrough } from './pipeline/ranges.ts'
+import { pipelineRoutes } from './pipeline/routes.ts'
+import type { ProfileReader } from './profiles/read.ts'
+import { profileRoutes } from './profiles/routes.ts'
+import { pendingMigrations } from './store/migrate.ts'
+import { version } from './version.ts'
+
+export interface Running {
+  url: string
+  core: Core
+  /** Takes no more requests, finishes those in flight and the batches in hand, and stops the engines. */
+  stop(): Promise<void>
+}
+
+/** Where events come from whose sender uses the first write key. */
+const firstSource = { key: 'default', name: 'Default', kind: 'other' } as const
+
+const reloadEveryMs = 1_000
+
+/** Starts everything that the configuration asks for; resolves when it takes requests. */
+export async function startZhike(config: Config, logger: Logger = createLogger(config.logLevel)): Promise<Running> {
+  const now = clockOf(config)
+  const registry = new Registry()
+  const core = await openCore({ config, log: logger, registry, now })
+  const { postgres, clickhouse } = core.stores
+  const stopping = new AbortController()
+  try {
+    const first = firstKeys(config.dataDir, config)
+    const apiKeys = new ApiKeys(postgres, core.keys, now)
+    await apiKeys.ensureFirst(first.apiKey)
+    await ensureSource(postgres, core.keys, firstSource, first.writeKey, now())
+    const sources = await openSourceRegistry(postgres, core.keys, now, error =>
+      logger.warn({ err: error }, 'sources could not be read again'),
+    )
+    const metrics = collectMetrics(registry)
+    const collector = createCollector({
+      log: core.events,
+      sources,
+      now,
+      observe: metrics.observe,
+      onFault: error => logger.error({ err: error }, 'a request to the collector met a fault'),
+    })
+    const reader: ProfileReader = {
+      postgres,
+      keys: core.keys,
+      namespaces: core.namespaces,
+      winOf: () => 'latest',
+      now,
+      asOf: () => core.pipeline.asOf,
+    }
+    const app = createApi({
+      authenticate: key => apiKeys.callerOf(key),
+      logger,
+      registry,
+      version,
+      checks: checksOf(core),
+      routes: [
+        app => accessRoutes(app, apiKeys, postgres),
+        app => pipelineRoutes(app, { postgres, flush: () => core.pipeline.flush(), now }),
+        app => dictionaryRoutes(app, core.dictionary, postgres),
+        app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
+      ],
+    })
+    await core.start()
+    const served = await serve(app, (request, response) => collector.handle(request, response), {
+      host: config.host,
+      port: config.port,
+      logger,
+    })
+    writeServerFile(config.dataDir, { url: served.url, pid: process.pid })
+    void keepFresh([() => apiKeys.reload(), () => core.dictionary.reload()], logger, stopping.signal)
+    logger.info({ url: served.url, dataDir: config.dataDir, version }, 'zhike serves')
+    return {
+      url: served.url,
+      core,
+      async stop() {
+        stopping.abort()
+        removeServerFile(config.dataDir)
+        await served.stop()
+        sources.close()
+        await core.close()
+        logger.info('zhike has stopped')
+      },
+    }
+  } catch (error) {
+    stopping.abort()
+    await core.close()
+    throw error
+  }
+}
+
+function checksOf({ stores: { postgres, clickhouse }, pipeline }: Core): ReadyCheck[] {
+  return [
+    { name: 'postgres', check: async () => void (await postgres.query('select 1')) },
+    { name: 'clickhouse', check: async () => void (await clickhouse.query('select 1')) },
+    {
+      name: 'migrations',
+      async check() {
+        const { missing } = await pendingMigrations(postgres)
+        return missing.length > 0 ? `${missing.length} migrations are not applied` : undefined
+      },
+    },
+    { name: 'pipeline', check: () => pipeline.trouble },
+  ]
+}
+
+/** What other processes changed is taken up within a second. */
+async function keepFresh(reloads: readonly (() => Promise<unknown>)[], logger: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const _ of every(reloadEveryMs, undefined, { signal, ref: false })) {
+      const results = await Promise.allSettled(reloads.map(reload => reload()))
+      for (const result of results)
+        if (result.status === 'rejected' && !signal.aborted) logger.warn({ err: result.reason }, 'configuration could not be read again')
+    }
+  } catch {
+    // Stopped.
+  }
+}
