@@ -8,7 +8,10 @@ let folder: string
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'zhike-bench-'))
-  const bench = (value: string) => `/** Measures a sample. */
+  const bench = (value: string) => `/** Something beside it. */
+const rows = 1
+
+/** Measures a sample. */
 export default async report => {
   report.note('rows: ' + (report.options.rows ?? 'default'))
   report.figure({ name: 'ratio', value: ${value}, must: 0.7, aim: 0.9, better: 'higher', unit: '%' })

@@ -30,7 +30,7 @@ export async function benchCommand(folder: string, [name, ...rest]: string[], pr
   return missed.length > 0 ? 1 : 0
 }
 
-/** Files with a default export are benches; the first sentence of documentation in each says what it measures. */
+/** Files with a default export are benches; the comment above the bench says what it measures. */
 function benchesIn(folder: string): Map<string, string> {
   const files = readdirSync(folder).filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   const texts = files.map(file => [file.slice(0, -'.ts'.length), readFileSync(join(folder, file), 'utf8')] as const)
@@ -38,7 +38,9 @@ function benchesIn(folder: string): Map<string, string> {
 }
 
 function aboutOf(text: string): string {
-  return /\/\*\*[\s*]*(.+?)\s*(\*\/|$)/m.exec(text)?.[1] ?? ''
+  const before = text.slice(0, /^(const \w+: Bench\b|export default)/m.exec(text)?.index).trimEnd()
+  const comment = before.endsWith('*/') ? before.slice(before.lastIndexOf('/**') + 3, -2) : ''
+  return comment.replace(/\s*\n\s*\*?\s*/g, ' ').trim()
 }
 
 function optionsOf(words: string[]): Record<string, string> {

@@ -58,6 +58,18 @@ test('the program needs nothing outside of src/, and files directly in src/ impo
   expect(directionFaults([source('refusal.ts', './http/problem.ts')])[0]).toContain('import no folder')
 })
 
+test('only the edge starts what is put together', () => {
+  expect(
+    directionFaults([
+      source('core.ts', './pipeline/worker.ts'),
+      source('serve.ts', './core.ts', './http/api.ts'),
+      source('cli/main.ts', '../serve.ts'),
+    ]),
+  ).toEqual([])
+  expect(directionFaults([source('pipeline/worker.ts', '../core.ts')])[0]).toContain('pipeline comes before core.ts')
+  expect(directionFaults([source('core.ts', './http/api.ts')])[0]).toContain('core.ts comes before http')
+})
+
 test('a drawer for anything is refused, and so is a folder without a place', () => {
   for (const path of ['log/utils.ts', 'collect/types.ts', 'store/helpers/a.ts', 'constants.ts'])
     expect(directionFaults([source(path)])[0], path).toContain('drawer')

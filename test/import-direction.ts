@@ -3,7 +3,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 
 /**
  * The folders of `src/` in layers: a folder imports from its own layer and from those above it in this list, never from below.
- * Inside one layer any direction will do as long as no circle comes of it.
+ * Inside one layer any direction will do as long as no circle comes of it. Files directly in `src/` are for everybody, but for those
+ * that put the parts together.
  */
 export const layers = [
   ['store', 'log', 'privacy', 'access'],
@@ -12,9 +13,13 @@ export const layers = [
   ['tags', 'audiences', 'graph', 'models'],
   ['messages', 'journeys', 'feedback', 'content', 'advisor', 'experiments'],
   ['pipeline'],
+  ['core.ts'],
   ['http'],
   ['cli'],
 ] as const
+
+/** Files directly in `src/` that belong to a layer: what is started, and the edge that starts it. */
+const assembling: Record<string, string> = { 'core.ts': 'core.ts', 'serve.ts': 'cli' }
 
 /** Drawers that collect what belongs to nobody: each idea has a file of its own name instead. */
 const drawers = /^(utils?|helpers?|common|shared|misc|types|constants)(\.ts)?$/
@@ -64,8 +69,9 @@ function resolved(path: string, specifier: string): string {
   return relative(root, resolve(root, dirname(path), specifier)).replaceAll('\\', '/')
 }
 
+/** The folder, or what a file directly in `src/` counts as; empty for one that is for everybody. */
 function folderOf(path: string): string {
-  return path.includes('/') ? (path.split('/')[0] ?? '') : ''
+  return path.includes('/') ? (path.split('/')[0] ?? '') : (assembling[path] ?? '')
 }
 
 function layerOf(folder: string): number {
