@@ -31,6 +31,7 @@ interface ApiKeyRow {
 }
 
 const keysAtMost = 1000
+const noteEveryMs = 60_000
 
 /**
  * The API keys of a deployment. Those in force are held in memory by their keyed hash, so a request costs one HMAC and no query, and a
@@ -42,6 +43,7 @@ export class ApiKeys {
   private readonly now: () => number
   private readonly callers = new Map<string, Caller>()
   private readonly used = new Map<string, number>()
+  private notedAt = 0
 
   constructor(postgres: Postgres, keys: Keys, now: () => number) {
     this.postgres = postgres
@@ -56,7 +58,9 @@ export class ApiKeys {
     return caller
   }
 
+  /** Takes up what another process changed, and writes down from time to time when keys were used. */
   async reload(): Promise<void> {
+    if (this.now() - this.notedAt >= noteEveryMs) await this.noteUse()
     const rows = await this.postgres.query<ApiKeyRow>('select * from api_keys where revoked_at is null')
     this.callers.clear()
     for (const { id, name, hash, permissions: granted } of rows)
@@ -114,6 +118,7 @@ export class ApiKeys {
 
   /** When keys were last used; kept in memory between calls, as it changes with every request. */
   async noteUse(): Promise<void> {
+    this.notedAt = this.now()
     if (this.used.size === 0) return
     const used = [...this.used]
     this.used.clear()

@@ -1,5 +1,5 @@
 import type { Postgres } from '../store/postgres.ts'
-import { type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
+import { changesIn, type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
 import { type Marks, noMarks } from './marks.ts'
 import { Observer } from './observer.ts'
 
@@ -11,7 +11,7 @@ export interface Dictionary {
   entries(): readonly Entry[]
   readonly observer: Observer
   put(subject: EntrySubject, document: EntryDocument, change: { expected: number | undefined; by: string }): Promise<Entry>
-  /** Takes up what another process changed. */
+  /** Takes up what another process changed; cheap when that is nothing. */
   reload(): Promise<void>
 }
 
@@ -19,7 +19,11 @@ export async function openDictionary(postgres: Postgres, now: () => number): Pro
   let entries: readonly Entry[] = []
   let marks: Marks = noMarks
   const observer = new Observer(now, () => marks)
+  let changes = -1
   const reload = async () => {
+    const latest = await changesIn(postgres)
+    if (latest === changes) return
+    changes = latest
     entries = await entriesIn(postgres)
     marks = marksIn(entries)
     observer.marksChanged()

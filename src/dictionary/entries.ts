@@ -62,6 +62,12 @@ export async function entriesIn(db: Queryable): Promise<Entry[]> {
   return rows.map(entryOf)
 }
 
+/** How many changes there were: versions only grow, and entries are never removed. */
+export async function changesIn(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ changes: number }>('select coalesce(sum(version), 0)::bigint as changes from dictionary_entries')
+  return row?.changes ?? 0
+}
+
 /**
  * Replaces an entry.
  * @param expected the version that the change was made on, 0 for none; not compared when absent
