@@ -27,6 +27,9 @@ export interface BatchFact {
 /** An event needs few identifiers; the rest of a flood of them is not looked at. */
 const identifiersPerFact = 100
 
+/** What both JavaScript and PostgreSQL can say: a wrong clock must not stop a batch. */
+const [earliest, latest] = [-6e13, 8.64e15]
+
 /** Gives each distinct identifier of a batch a number. */
 export class Slots {
   readonly wanted: Usable[] = []
@@ -43,7 +46,15 @@ export class Slots {
     const { usable, fault } = this.#usable(alias ? [...identifiers, operation.previous] : identifiers)
     const slots = usable.map(one => this.#slot(one))
     const distinct = slots.length < 2 ? slots : [...new Set(slots)]
-    return { position, ts, source, slots: distinct, unbind: operation?.kind === 'unbind', rule: alias ? 'alias' : 'together', fault }
+    return {
+      position,
+      ts: Math.min(Math.max(ts, earliest), latest),
+      source,
+      slots: distinct,
+      unbind: operation?.kind === 'unbind',
+      rule: alias ? 'alias' : 'together',
+      fault,
+    }
   }
 
   #usable(identifiers: readonly Identifier[]): { usable: Usable[]; fault: BatchFact['fault'] } {

@@ -323,8 +323,8 @@ class Batch {
     }
     this.#linked.clear()
     if (before !== undefined) return before
-    const [first = -1] = slots
-    this.#attach([first], this.#homeOf(first), fact)
-    return answeringLeaf(this.#graph, identifierOf(this.#graph, first))
+    // Nobody's before: the message itself is all that is known of it.
+    const deciding = this.#settle({ ...fact, slots: slots.slice(0, 1) })
+    return answeringLeaf(this.#graph, identifierOf(this.#graph, deciding))
   }
 }

@@ -1,7 +1,7 @@
 import { type Graph, identifierOf, links } from './graph.ts'
 
-/** Why parts must not become one profile. */
-export type Disagreement = 'unique' | 'limit' | 'blocked-pair'
+/** Why parts must not become one profile. `two-people`: weak identifiers of two people came without a strong one that would say whose it is. */
+export type Disagreement = 'unique' | 'limit' | 'blocked-pair' | 'two-people'
 
 /**
  * Whether the strong identifiers of these parts can be in one profile. What one part violates by itself is no news: only what comes of joining counts.

@@ -19,6 +19,7 @@ export function planFor(graph: Graph, active: readonly number[], ts: number): Pl
   const weak = active.filter(slot => !isStrong(graph, slot))
   const plan = joinWeak(graph, startOf(graph, strong), weak, strong.length > 0, ts)
   if (disagreement) return conflictPlan(graph, active, disagreement)
+  if (strong.length === 0 && peopleOf(graph, weak).size > 1) return conflictPlan(graph, active, 'two-people')
   if (meetsBlock(graph, partsOf(graph, plan))) return conflictPlan(graph, active, 'blocked-pair')
   return { ...plan, shared: [...shared, ...plan.shared] }
 }
@@ -67,10 +68,7 @@ function partsOf(graph: Graph, { roots, fresh }: Plan): (readonly number[])[] {
 /** Weak identifiers link each other and join the person; one that is already somebody else's is shared from now on. */
 function joinWeak(graph: Graph, start: Plan, weak: readonly number[], withStrong: boolean, ts: number): Plan {
   const plan = start
-  if (!withStrong) {
-    const known = weak.find(slot => isSomebodys(graph, slot))
-    if (known !== undefined) plan.roots.push(rootOf(graph, identifierOf(graph, known).leaf))
-  }
+  if (!withStrong) plan.roots.push(...peopleOf(graph, weak))
   for (const slot of weak) {
     const { leaf } = identifierOf(graph, slot)
     const root = rootOf(graph, leaf)
@@ -84,6 +82,11 @@ function joinWeak(graph: Graph, start: Plan, weak: readonly number[], withStrong
     else plan.roots.push(root)
   }
   return plan
+}
+
+/** Profiles with a strong identifier that hold one of these. */
+function peopleOf(graph: Graph, slots: readonly number[]): Set<number> {
+  return new Set(slots.filter(slot => isSomebodys(graph, slot)).map(slot => rootOf(graph, identifierOf(graph, slot).leaf)))
 }
 
 function isSomebodys(graph: Graph, slot: number): boolean {

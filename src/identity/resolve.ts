@@ -57,7 +57,14 @@ export function identityWith(keys: Keys, namespaces: NamespaceCache = namespaceC
       }
       await save(tx, { head, facts: taken, outcome, loaded, fresh })
       await saveProgress(tx, facts)
-      return resolutionOf(slots.wanted, batch, outcome, loaded.graph, isNew)
+      const former = await formerLeaves(
+        tx,
+        slots.wanted,
+        batch.filter(fact => !isNew(fact)),
+      )
+      return resolutionOf(slots.wanted, batch, outcome, loaded.graph, fact =>
+        isNew(fact) ? undefined : leafOf(loaded.graph, fact.slots, former),
+      )
     },
   }
 }
@@ -91,18 +98,20 @@ async function saveProgress(tx: Queryable, facts: readonly IdentityFact[]): Prom
   )
 }
 
+/** @param takenBefore the leaf of a fact that was taken before, undefined for those that are new */
 function resolutionOf(
   wanted: readonly Usable[],
   facts: readonly BatchFact[],
   outcome: Outcome,
   graph: Graph,
-  isNew: (fact: BatchFact) => boolean,
+  takenBefore: (fact: BatchFact) => number | undefined,
 ): Resolution {
   let taken = 0
   const resolved = facts.map((fact): ResolvedFact => {
-    const { leaf, deciding } = isNew(fact)
-      ? { leaf: outcome.leaves[taken] ?? 0, deciding: outcome.deciding[taken++] ?? -1 }
-      : { leaf: leafOf(graph, fact.slots), deciding: fact.slots[0] ?? -1 }
+    const before = takenBefore(fact)
+    const leaf = before ?? outcome.leaves[taken] ?? 0
+    const deciding = before === undefined ? (outcome.deciding[taken] ?? -1) : (fact.slots[0] ?? -1)
+    if (before === undefined) taken += 1
     if (leaf === 0) return { refused: refusalOf(fact.fault) }
     const ordered = fact.slots[0] === deciding ? fact.slots : [deciding, ...fact.slots.filter(slot => slot !== deciding)]
     return { leaf, identifiers: `[${ordered.map(slot => `"${wanted[slot]?.unsigned}"`).join()}]` }
@@ -117,11 +126,22 @@ function resolutionOf(
 }
 
 /** Of a fact that was taken before. */
-function leafOf(graph: Graph, slots: readonly number[]): number {
+function leafOf(graph: Graph, slots: readonly number[], former: ReadonlyMap<string, number>): number {
   const identifiers = slots.map(slot => identifierOf(graph, slot))
   const linked = identifiers.find(identifier => identifier.leaf > 0 && answeringLeaf(graph, identifier) === identifier.leaf)
-  const [first] = identifiers
-  return linked?.leaf ?? (first ? answeringLeaf(graph, first) : 0)
+  if (linked) return linked.leaf
+  return identifiers.map(identifier => answeringLeaf(graph, identifier) || (former.get(identifier.hash) ?? 0)).find(leaf => leaf > 0) ?? 0
+}
+
+/** Whose the identifiers of these facts were before they were taken off. */
+async function formerLeaves(tx: Queryable, wanted: readonly Usable[], facts: readonly BatchFact[]): Promise<Map<string, number>> {
+  if (facts.length === 0) return new Map()
+  const hashes = facts.flatMap(({ slots }) => slots.map(slot => usableAt(wanted, slot).hash))
+  const rows = await tx.query<{ hash: string; leaf: number }>(
+    'select distinct on (hash) hash::text, leaf from identity_unbinds where hash = any($1::bigint[]) order by hash, seq desc',
+    [numbers(hashes)],
+  )
+  return new Map(rows.map(({ hash, leaf }) => [hash, leaf]))
 }
 
 const sentences: Record<Fault | 'missing', string> = {

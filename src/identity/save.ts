@@ -255,7 +255,8 @@ function review({ outcome, facts, loaded: { graph } }: Saving): Statement | unde
     const known = rows.get(key)
     rows.set(key, { ...row, count: (known?.count ?? 0) + 1, first: known?.first ?? fact, last: fact })
   }
-  for (const { fact, reason, subject, target } of outcome.conflicts) add(fact, 'conflict', reason, subject, target)
+  for (const { fact, reason, subject, target } of outcome.conflicts)
+    if (reason !== 'two-people') add(fact, 'conflict', reason, subject, target)
   for (const { fact, slot, kind } of outcome.suspicious) add(fact, kind === 'hub' ? 'hub' : 'blocked-value', kind, slot)
   if (rows.size === 0) return undefined
   const list = [...rows.values()]

@@ -87,7 +87,7 @@ create table identity_unbinds (
   position bigint not null,
   ts timestamptz not null,
   source text not null,
-  primary key (seq, hash)
+  primary key (hash, seq)
 );
 
 -- Events whose identifiers contradict each other, one row per set of identifiers.

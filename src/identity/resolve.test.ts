@@ -1,0 +1,267 @@
+import fc from 'fast-check'
+import { beforeEach, expect, test } from 'vitest'
+import { factOf, type Happened, world } from '../../test/identity-world.ts'
+import { testStores } from '../../test/stores.ts'
+import { keysFrom } from '../privacy/keys.ts'
+import { connectPostgres } from '../store/postgres.ts'
+import { findIdentifier, identifiersOf, leavesOf } from './find.ts'
+import { identityReader } from './read.ts'
+import { identityWith, type Resolution } from './resolve.ts'
+
+const { postgres, postgresUrl } = await testStores()
+const keys = keysFrom('test')
+const identity = identityWith(keys)
+const reader = identityReader(keys)
+let position = 0
+
+beforeEach(forget)
+
+async function forget() {
+  position = 0
+  await postgres.query(
+    `truncate leaves, identifiers, special_identifiers, identity_edges, identity_unbinds, identity_conflicts, identity_changes,
+       identity_blocks, identity_review, identity_progress, identity_namespaces`,
+  )
+  await postgres.query('update identity_head set next_leaf = 1, seq = 0, has_blocks = false')
+}
+
+async function take(...happened: Happened[]): Promise<Resolution> {
+  const facts = happened.map(one => {
+    position += 1
+    return factOf(one, position)
+  })
+  return postgres.transaction(tx => identity.resolve(tx, facts))
+}
+
+function leavesIn({ facts }: Resolution): number[] {
+  return facts.map(fact => ('leaf' in fact ? fact.leaf : 0))
+}
+
+async function find(namespace: string, value: string) {
+  return findIdentifier(postgres, await reader.rules(postgres), keys, { namespace, value })
+}
+
+async function partition(): Promise<string[][]> {
+  const rows = await postgres.query<{ root: number; namespace: string; sealed: Buffer }>(
+    'select l.root, i.namespace, i.sealed from identifiers i join leaves l on l.leaf = i.leaf where i.leaf > 0',
+  )
+  const profiles = Map.groupBy(rows, ({ root }) => root)
+  const name = ({ namespace, sealed }: { namespace: string; sealed: Buffer }) =>
+    `${namespace}=${keys.open(sealed, `identifier:${namespace}`)}`
+  return [...profiles.values()].map(members => members.map(name).sort()).sort((a, b) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1))
+}
+
+const seen = fc
+  .array(
+    fc.constantFrom(
+      ...['u1', 'u2', 'u3'].map(value => ({ namespace: 'user_id', value })),
+      ...['19900000001', '19900000002', '19900000003'].map(value => ({ namespace: 'phone', value })),
+      ...['m1', 'm2'].map(value => ({ namespace: 'member_id', value })),
+      ...['o1', 'o2'].map(value => ({ namespace: 'openid:wx1', value })),
+      ...['d1', 'd2'].map(value => ({ namespace: 'device_id', value })),
+      ...['a1', 'a2', 'a3'].map(value => ({ namespace: 'anonymous_id', value })),
+      { namespace: 'card', value: 'c1' },
+      { namespace: 'user_id', value: 'null' },
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map(identifiers =>
+    Object.fromEntries(
+      [...Map.groupBy(identifiers, one => one.namespace)].map(([namespace, all]) => [namespace, all.map(({ value }) => value)]),
+    ),
+  )
+const history = fc.array(
+  fc.oneof({ weight: 15, arbitrary: seen as fc.Arbitrary<Happened> }, { weight: 1, arbitrary: seen.map(unbind => ({ unbind })) }),
+  {
+    minLength: 1,
+    maxLength: 40,
+  },
+)
+/** A history in batches, cut anywhere. */
+const batched = history.chain(facts =>
+  fc.tuple(fc.constant(facts), fc.array(fc.boolean(), { minLength: facts.length, maxLength: facts.length })),
+)
+
+test('whatever the batches, the store comes to what one graph in memory comes to', async () => {
+  await fc.assert(
+    fc.asyncProperty(batched, async ([facts, cuts]) => {
+      await forget()
+      const w = world()
+      const expected = w.take(...facts).leaves
+      const leaves: number[] = []
+      let batch: Happened[] = []
+      for (const [index, fact] of facts.entries()) {
+        batch.push(fact)
+        if (!cuts[index] && index < facts.length - 1) continue
+        leaves.push(...leavesIn(await take(...batch)))
+        batch = []
+      }
+      expect(leaves).toEqual(expected)
+      expect(await partition()).toEqual(w.partition())
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a range that is taken again answers the same and changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async facts => {
+      await forget()
+      const first = await take(...facts)
+      const before = await everything()
+      position = 0
+      const again = await take(...facts)
+      expect(again).toMatchObject({ created: 0, merged: 0, conflicts: 0, changedRoots: [] })
+      expect(leavesIn(again).map(leaf => leaf > 0)).toEqual(leavesIn(first).map(leaf => leaf > 0))
+      expect(await everything()).toEqual(before)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+async function everything() {
+  const tables = [
+    'leaves',
+    'identifiers',
+    'special_identifiers',
+    'identity_edges',
+    'identity_unbinds',
+    'identity_conflicts',
+    'identity_changes',
+    'identity_review',
+  ]
+  return Promise.all(tables.map(table => postgres.query(`select t::text from ${table} t order by 1`)))
+}
+
+test('two workers at once come to what one would', async () => {
+  const other = connectPostgres(postgresUrl)
+  try {
+    for (let round = 0; round < 20; round += 1) {
+      await forget()
+      const [one, two] = fc.sample(history, { numRuns: 2, seed: round }) as [Happened[], Happened[]]
+      const inPartition = (facts: Happened[], partition: number) => facts.map((fact, index) => factOf(fact, partition * 2 ** 48 + index))
+      await Promise.all([
+        postgres.transaction(tx => identity.resolve(tx, inPartition(one, 0))),
+        other.transaction(tx => identityWith(keys).resolve(tx, inPartition(two, 1))),
+      ])
+      const orders = [
+        [...one, ...two],
+        [...two, ...one],
+      ].map(facts => {
+        const w = world()
+        w.take(...facts)
+        return JSON.stringify(w.partition())
+      })
+      expect(orders).toContain(JSON.stringify(await partition()))
+    }
+  } finally {
+    await other.close()
+  }
+})
+
+test('a worker waits for the one before, and sees what it decided', async () => {
+  const other = connectPostgres(postgresUrl)
+  try {
+    let committed = false
+    let second: Promise<Resolution> | undefined
+    await postgres.transaction(async tx => {
+      await identity.resolve(tx, [factOf({ user_id: 'u1' }, 1)])
+      second = other.transaction(async tx2 => {
+        const resolution = await identity.resolve(tx2, [factOf({ user_id: 'u1' }, 2 ** 48 + 1)])
+        expect(committed).toBe(true)
+        return resolution
+      })
+      await new Promise(resolve => setTimeout(resolve, 100))
+      committed = true
+    })
+    expect(await second).toMatchObject({ created: 0, facts: [{ leaf: 1 }] })
+  } finally {
+    await other.close()
+  }
+})
+
+test('a batch that fails leaves nothing behind', async () => {
+  await expect(
+    postgres.transaction(async tx => {
+      await identity.resolve(tx, [factOf({ user_id: 'u1' }, 1)])
+      throw new Error('on purpose')
+    }),
+  ).rejects.toThrow('on purpose')
+  expect(await take({ user_id: 'u2' })).toMatchObject({ facts: [{ leaf: 1 }] })
+})
+
+test('null, 0, undefined and an id of 10 kB are nobody’s, and a good identifier beside them is enough', async () => {
+  const bad = ['null', '0', 'undefined', '0000-0000', '-', ' ', 'x'.repeat(10_000)]
+  const { facts } = await take(...bad.map(user_id => ({ user_id })), ...bad.map(user_id => ({ user_id, anonymous_id: 'a1' })))
+  expect(facts.slice(0, 7).map(fact => ('refused' in fact ? fact.refused.code : 'taken'))).toEqual([
+    ...Array.from({ length: 5 }, () => 'identifier-blocked'),
+    'identifier-empty',
+    'identifier-too-long',
+  ])
+  expect(new Set(facts.slice(7).map(fact => ('leaf' in fact ? fact.leaf : 0)))).toEqual(new Set([1]))
+  expect(await postgres.query('select namespace from identifiers')).toEqual([{ namespace: 'anonymous_id' }])
+})
+
+test('a refusal never carries the value', async () => {
+  const { facts } = await take({ phone: '199-secret-0001' })
+  expect(JSON.stringify(facts)).not.toContain('secret')
+})
+
+test('clear values are stored sealed only', async () => {
+  await take({ phone: '19900000001', user_id: 'someone' })
+  const text = JSON.stringify(await everything())
+  expect(text).not.toMatch(/19900000001|someone/)
+  const hex = (value: string) => Buffer.from(value).toString('hex')
+  expect(text).not.toContain(hex('19900000001'))
+})
+
+test('an identifier answers with its profile, however it is written', async () => {
+  await take({ phone: '199 0000 0001', user_id: 'u1' })
+  const byUser = await find('user_id', ' u1 ')
+  expect(await find('phone', '0086-199-0000-0001')).toMatchObject({ profile: byUser?.profile, state: 'linked' })
+  expect(await find('phone', '+86 １９９００００００01')).toMatchObject({ profile: byUser?.profile })
+  expect(await find('phone', '19900000002')).toBeUndefined()
+})
+
+test('a merged-away id answers with the survivor, which lists all identifiers masked', async () => {
+  await take({ phone: '19900000001' }, { user_id: 'user-number-1' }, { phone: '19900000001', user_id: 'user-number-1' })
+  expect(await leavesOf(postgres, 2)).toEqual([1, 2])
+  const held = await identifiersOf(postgres, await reader.rules(postgres), keys, [1, 2])
+  expect(held.map(({ namespace, masked, leaf }) => [namespace, masked, leaf])).toEqual([
+    ['user_id', 'use****r-1', 2],
+    ['phone', '+86199****0001', 1],
+  ])
+})
+
+test('a shared identifier answers with a leaf of its own, marked', async () => {
+  await take({ user_id: 'u1', device_id: 'd1' }, { user_id: 'u2', device_id: 'd1' })
+  const device = await find('device_id', 'd1')
+  expect(device?.state).toBe('shared')
+  expect([(await find('user_id', 'u1'))?.profile, (await find('user_id', 'u2'))?.profile]).not.toContain(device?.profile)
+})
+
+test('changed roots tell the mirror about every leaf that is another profile’s now', async () => {
+  const { changedRoots } = await take(
+    { phone: '19900000001' },
+    { email: 'a@example.com' },
+    { phone: '19900000001', email: 'a@example.com' },
+  )
+  expect(changedRoots).toEqual([{ leaf: 2, root: 1 }])
+})
+
+test('hashes are read as they were when the event was taken, with what chose the leaf first', async () => {
+  const { facts } = await take(
+    { member_id: 'm1', user_id: 'u1' },
+    { member_id: 'm1', user_id: 'u2' },
+    { member_id: 'm1', 'openid:wx1': 'o9' },
+  )
+  const events = [
+    [
+      { namespace: 'member_id', value: 'm1' },
+      { namespace: 'openid:wx1', value: 'o9' },
+    ],
+  ]
+  const last = facts[2]
+  if (!last || !('leaf' in last)) throw new Error('the event belongs to its openid')
+  expect(await reader.hashesOf(postgres, events, [last.leaf])).toEqual([last.identifiers])
+})
