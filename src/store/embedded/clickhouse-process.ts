@@ -4,7 +4,10 @@ import { DataType, load, open } from 'ffi-rs'
 
 const [library = '', config, directory, http, tcp] = process.argv.slice(2)
 
-process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+const endNow = () => process.kill(process.pid, 'SIGKILL')
+process.once('disconnect', endNow)
+// The parent may have gone while this file was loading.
+if (!process.connected) endNow()
 
 // Without a query the engine reads SQL from stdin and opens no port: so it opens the ports, and sleeps.
 const forever =

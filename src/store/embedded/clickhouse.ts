@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
-import { type Engine, type EngineProcess, runEngine } from './engine.ts'
+import { serverXml, usersXml } from './clickhouse-config.ts'
+import { type Engine, type EngineProcess, engineEnvironment, runEngine } from './engine.ts'
 import { freePorts } from './ports.ts'
 
 export interface EmbeddedClickHouse {
@@ -25,30 +25,44 @@ export async function startClickHouse(options: {
 }): Promise<EmbeddedClickHouse> {
   const library = libraryPath()
   const { directory, password, memoryBytes, log } = options
-  mkdirSync(join(directory, 'data'), { recursive: true, mode: 0o700 })
+  const data = join(directory, 'data')
+  mkdirSync(data, { recursive: true, mode: 0o700 })
   const users = join(directory, 'users.xml')
   const config = join(directory, 'config.xml')
   writeFileSync(users, usersXml(password), { mode: 0o600 })
-  writeFileSync(config, configXml(users, memoryBytes), { mode: 0o600 })
-  const [http = 0, tcp = 0] = await freePorts(2)
-  const base = `http://127.0.0.1:${http}`
+  writeFileSync(config, serverXml({ users, password, memoryBytes }), { mode: 0o600 })
+  let http = 0
+  let tcp = 0
   const headers = { 'X-ClickHouse-User': 'zhike', 'X-ClickHouse-Key': password }
   const engine = await runEngine({
     name: 'ClickHouse',
-    stopSignal: 'SIGTERM',
+    stopSignals: [
+      { signal: 'SIGTERM', patienceMs: 15_000 },
+      { signal: 'SIGKILL', patienceMs: 5_000 },
+    ],
     log,
-    launch: async () => launch(library, { config, directory: join(directory, 'data'), http, tcp }, log),
+    async launch(isFirst) {
+      if (isFirst) [http = 0, tcp = 0] = await freePorts(2)
+      return launch([library, config, data, `${http}`, `${tcp}`], log)
+    },
     async probe() {
-      const answer = await fetch(`${base}/?query=select+1`, { headers, signal: AbortSignal.timeout(5_000) })
-      if (!answer.ok) throw new Error(`ClickHouse answers ${answer.status}`)
-      await answer.body?.cancel()
+      const answer = await fetch(`http://127.0.0.1:${http}/?query=select+1`, { headers, signal: AbortSignal.timeout(5_000) }).catch(
+        () => undefined,
+      )
+      await answer?.body?.cancel()
+      return answer?.ok ? 'ready' : 'silent'
     },
   })
   return { url: `http://zhike:${password}@127.0.0.1:${http}`, engine }
 }
 
+/** The package of this platform. */
+export function clickhousePackage(): string {
+  return `@chdb/lib-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`
+}
+
 function libraryPath(): string {
-  const name = `@chdb/lib-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`
+  const name = clickhousePackage()
   try {
     const path = createRequire(import.meta.url)
       .resolve(`${name}/package.json`)
@@ -63,57 +77,22 @@ function libraryPath(): string {
 }
 
 /** Its own session, so that Ctrl-C reaches it only through us; it ends when its channel to us closes. */
-function launch(library: string, place: { config: string; directory: string; http: number; tcp: number }, log: Logger): EngineProcess {
+function launch(args: string[], log: Logger): EngineProcess {
   const program = fileURLToPath(new URL('clickhouse-process.ts', import.meta.url))
-  const child = fork(program, [library, place.config, place.directory, `${place.http}`, `${place.tcp}`], {
+  const child = fork(program, args, {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [],
+    env: engineEnvironment(),
   })
   let last = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     last = text.trim().split('\n').at(-1) ?? last
-    log[/ (ERROR|FATAL|PANIC):/.test(text) ? 'warn' : 'debug']({ engine: 'ClickHouse' }, text.trim())
+    log.debug({ engine: 'ClickHouse' }, text.trim())
   })
   const ended = new Promise<string>(resolve => {
     child.once('error', error => resolve(error.message))
     child.once('exit', (code, signal) => resolve(`${signal ?? `code ${code}`}; it said last: ${last}`))
   })
   return { pid: child.pid ?? 0, ended, terminate: signal => void child.kill(signal) }
-}
-
-function configXml(users: string, memoryBytes: number): string {
-  return `<clickhouse>
-  <listen_host>127.0.0.1</listen_host>
-  <max_server_memory_usage>${memoryBytes}</max_server_memory_usage>
-  <mark_cache_size>${Math.floor(memoryBytes / 8)}</mark_cache_size>
-  <uncompressed_cache_size>0</uncompressed_cache_size>
-  <background_pool_size>4</background_pool_size>
-  <background_schedule_pool_size>4</background_schedule_pool_size>
-  <users_config>${users}</users_config>
-  <user_directories><users_xml><path>${users}</path></users_xml></user_directories>
-</clickhouse>
-`
-}
-
-/**
- * The engine's own local session is the user \`default\` without a password, and an HTTP client on loopback could be it too:
- * so it may do nothing but listen. Zhike's user cannot read files, reach other servers or run programs through SQL.
- */
-function usersXml(password: string): string {
-  const digest = createHash('sha256').update(password).digest('hex')
-  return `<clickhouse>
-  <users>
-    <default>
-      <no_password/><networks><ip>::1</ip></networks><profile>default</profile><quota>default</quota>
-      <grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants>
-    </default>
-    <zhike>
-      <password_sha256_hex>${digest}</password_sha256_hex><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
-    </zhike>
-  </users>
-  <profiles><default/></profiles>
-  <quotas><default/></quotas>
-</clickhouse>
-`
 }

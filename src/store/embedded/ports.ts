@@ -1,21 +1,26 @@
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
-/** Free loopback ports, all different; nobody holds them, so a start that loses one to another process is tried again. */
+/** Below the range from which systems take the ports of outgoing connections: nobody gets one by accident while its engine is being restarted. */
+const lowest = 20_000
+const highest = 32_000
+
+/** Free loopback ports, all different. Nobody holds them until the engine listens, so a start may have to be repeated with others. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(0, '127.0.0.1', () => resolve(server))
-      })
-    }),
-  )
-  const ports = servers.map(server => {
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-    return address.port
+  const held: { port: number; server: Server }[] = []
+  for (let tries = 0; held.length < count; tries++) {
+    if (tries > 1000) throw new Error(`no free port on 127.0.0.1 between ${lowest} and ${highest}`)
+    const port = lowest + Math.floor(Math.random() * (highest - lowest))
+    const server = await listenOn(port)
+    if (server) held.push({ port, server })
+  }
+  await Promise.all(held.map(({ server }) => new Promise(resolve => server.close(resolve))))
+  return held.map(({ port }) => port)
+}
+
+function listenOn(port: number): Promise<Server | undefined> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(undefined))
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server))
   })
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { type Engine, type EngineProcess, runEngine } from './engine.ts'
+import { type Engine, type EngineProcess, Hopeless, runEngine } from './engine.ts'
 import { freePorts } from './ports.ts'
 
 export interface EmbeddedPostgres {
@@ -35,22 +35,44 @@ export async function startPostgres(options: {
   const urlOf = () => `postgres://zhike:${options.password}@127.0.0.1:${port}/postgres`
   const engine = await runEngine({
     name: 'PostgreSQL',
-    stopSignal: 'SIGINT',
+    // Fast, then immediate shutdown: after the latter the next start replays the log.
+    stopSignals: [
+      { signal: 'SIGINT', patienceMs: 20_000 },
+      { signal: 'SIGQUIT', patienceMs: 5_000 },
+      { signal: 'SIGKILL', patienceMs: 5_000 },
+    ],
     log: options.log,
-    async launch() {
+    async launch(isFirst) {
       await endStalePostmaster(directory)
-      if (port === 0) [port = 0] = await freePorts(1)
+      if (isFirst) [port = 0] = await freePorts(1)
       return launch(postgres, directory, ['-D', directory, '-p', `${port}`, ...flags(options.memoryBytes)], user, options.log)
     },
-    async probe() {
-      const client = new pg.Client({ connectionString: urlOf(), connectionTimeoutMillis: 2_000 })
-      client.on('error', () => undefined)
-      await client.connect()
-      await client.end()
-    },
+    probe: () => probe(urlOf(), directory),
   })
   return { url: urlOf(), engine }
 }
+
+async function probe(url: string, directory: string): Promise<'ready' | 'starting' | 'silent'> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return 'ready'
+  } catch (error) {
+    const code = error instanceof pg.DatabaseError ? error.code : undefined
+    if (code === cannotConnectNow) return 'starting'
+    if (code === invalidPassword)
+      throw new Hopeless(
+        `The PostgreSQL data in ${directory} was made under another secret. Start with the ZHIKE_SECRET, or the file “secret”, that it was made with.`,
+      )
+    return 'silent'
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+const cannotConnectNow = '57P03'
+const invalidPassword = '28P01'
 
 interface Unprivileged {
   uid?: number
