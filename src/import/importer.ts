@@ -90,7 +90,7 @@ export class Importer {
     const same = await this.#same(content.contentHash, mapping, source)
     if (same) await rm(file.path, { force: true })
     if (same) return { kind: same.state === 'done' ? 'repeated' : 'resumed', import: same }
-    if (!file.again) await this.#refuseDoubling(content.contentHash, mapping, entry.scope)
+    if (!file.again) await this.#refuseDoubling(mapping, entry)
     const named = { name: file.name ?? file.fileName, fileName: file.fileName, filePath: file.path }
     return { kind: 'new', import: await createImport(postgres, { ...entry, ...named, receivedAt: now() }, now()) }
   }
@@ -169,6 +169,11 @@ export class Importer {
     await this.#last
   }
 
+  /** Resolves when every import that was asked for has ended. */
+  async idle(): Promise<void> {
+    await this.#last
+  }
+
   /** Where an upload can be put, until it is added. */
   async uploadPath(): Promise<string> {
     const uploads = join(this.#deps.directory, 'uploads')
@@ -187,6 +192,7 @@ export class Importer {
       await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress, signal })
       await sink.finish()
       await ledger.handOver(target)
+      await ledger.close()
       const done = await finishImport(postgres, started, now())
       await this.#clear(done)
       log.info({ import: id, imported: done.imported, rejected: done.rejected, repeated: done.repeated }, 'an import is done')
@@ -278,13 +284,17 @@ export class Importer {
     const same = (await importsOfContent(postgres, contentHash)).find(one => one.mappingHash === mappingHash && one.state !== 'cancelled')
     if (!same || !isSnapshot(same) || same.state !== 'done') return same
     const other = await previousOfScope(postgres, same)
-    return other && (other.startedAt ?? 0) >= (same.startedAt ?? 0) ? undefined : same
+    return other && startedAfter(other, same) ? undefined : same
   }
 
   /** The same file under another mapping would store its facts twice, unless the mapping says what tells rows apart. */
-  async #refuseDoubling(contentHash: string, mapping: Mapping, scope: string): Promise<void> {
+  async #refuseDoubling(
+    mapping: Mapping,
+    { contentHash, mappingHash, scope }: Pick<Import, 'contentHash' | 'mappingHash' | 'scope'>,
+  ): Promise<void> {
     if (mapping.kind !== 'events' || mapping.messageId) return
-    const doubled = (await importsOfContent(this.#deps.postgres, contentHash)).find(one => one.scope === scope && one.imported > 0)
+    const earlier = await importsOfContent(this.#deps.postgres, contentHash)
+    const doubled = earlier.find(one => one.scope === scope && one.mappingHash !== mappingHash && one.imported > 0)
     if (!doubled) return
     const sentence = `This file was imported before under another mapping (import ${doubled.id}): its rows would be there twice.`
     throw new Refusal(409, 'imported-under-another-mapping', `${sentence} Ask for it with "again" if that is meant.`)
@@ -318,6 +328,11 @@ const rejectsName = 'rejected.sealed'
 function isSnapshot({ mapping }: Import): boolean {
   const { kind, time } = readMapping(JSON.parse(mapping))
   return kind === 'profiles' && !time
+}
+
+function startedAfter(a: Import, b: Import): boolean {
+  const since = (a.startedAt ?? a.createdAt) - (b.startedAt ?? b.createdAt)
+  return since > 0 || (since === 0 && a.id > b.id)
 }
 
 function sourceOf(mapping: Mapping, given: string | undefined): string {

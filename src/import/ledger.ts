@@ -43,6 +43,7 @@ export class Ledger {
   readonly #journal: FileHandle
   readonly #known: SeenRows | undefined
   readonly #own: SeenRows
+  #closing: Promise<void> | undefined
 
   static async open(options: LedgerOptions): Promise<Ledger> {
     const own = `${options.directory}/own`
@@ -105,10 +106,9 @@ export class Ledger {
     if (!isKnown) await target.close()
   }
 
-  async close(): Promise<void> {
-    await this.#journal.close()
-    await this.#known?.close()
-    await this.#own.close()
+  close(): Promise<void> {
+    this.#closing ??= Promise.all([this.#journal.close(), this.#known?.close(), this.#own.close()]).then(() => undefined)
+    return this.#closing
   }
 
   /** The n-th copy of a row within the file gets a print of its own, so all are new within the file then. */
@@ -127,11 +127,13 @@ export class Ledger {
 
   /** How many copies of each row came before this batch. They are numbered without gaps, so a search by halves finds the last. */
   async #countCopies(prints: Uint32Array, groups: readonly number[][]): Promise<number[]> {
-    const found = groups.map(([row = 0]) => ({ row, atLeast: 0, below: Number.POSITIVE_INFINITY }))
+    const found = groups.map(([row = 0]) => ({ row, present: -1, absent: Number.POSITIVE_INFINITY }))
     for (;;) {
-      const open = found.filter(({ atLeast, below }) => below - atLeast > 1)
-      if (open.length === 0) return found.map(({ atLeast }) => atLeast)
-      const tried = open.map(({ atLeast, below }) => (below === Number.POSITIVE_INFINITY ? atLeast * 2 : Math.floor((atLeast + below) / 2)))
+      const open = found.filter(({ present, absent }) => absent - present > 1)
+      if (open.length === 0) return found.map(({ absent }) => absent)
+      const tried = open.map(({ present, absent }) =>
+        absent === Number.POSITIVE_INFINITY ? 2 * present + 2 : Math.floor((present + absent) / 2),
+      )
       const asked = gathered(
         prints,
         open.map(({ row }) => row),
@@ -140,8 +142,8 @@ export class Ledger {
       const unknown = await this.#own.probe(asked)
       for (const [index, group] of open.entries()) {
         const copy = tried[index] ?? 0
-        if (unknown[index]) group.below = copy
-        else group.atLeast = copy
+        if (unknown[index]) group.absent = copy
+        else group.present = copy
       }
     }
   }

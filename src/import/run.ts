@@ -20,6 +20,8 @@ export interface RunDependencies {
   zone: string
   /** Rows of a batch, about. */
   batchRows?: number
+  /** Bytes that are read at once; a batch ends where such a piece does. */
+  chunkBytes?: number
 }
 
 export interface Run {
@@ -40,7 +42,7 @@ export async function runImport(deps: RunDependencies, run: Run): Promise<void> 
   const { started, ledger, signal } = run
   const { mapping, header, scan, map } = readingOf(started, deps.zone)
   const start = started.rowsRead > 0 ? started.next : started.shape.start
-  const reader = await chunksOf(started.filePath, start.offset, started.fileBytes)
+  const reader = await chunksOf(started.filePath, start.offset, started.fileBytes, deps.chunkBytes)
   const batches = preparedBatches({
     blocks: blocksOf(reader.chunks, scan, start),
     map,

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { Refusal } from '../../refusal.ts'
 
-const chunkBytes = 256 * 1024
+const usualChunkBytes = 256 * 1024
 
 export interface ChunkReader {
   chunks: AsyncIterable<Buffer>
@@ -17,7 +17,12 @@ export interface ChunkReader {
  * The file is closed when the reading ends or is given up.
  * @param until bytes of the file itself that are read: what is appended meanwhile is left
  */
-export async function chunksOf(path: string, offset: number, until = Number.POSITIVE_INFINITY): Promise<ChunkReader> {
+export async function chunksOf(
+  path: string,
+  offset: number,
+  until = Number.POSITIVE_INFINITY,
+  chunkBytes = usualChunkBytes,
+): Promise<ChunkReader> {
   const file = await open(path, 'r')
   const isGzip = await startsAsGzip(file).catch(async error => {
     await file.close()
@@ -27,7 +32,8 @@ export async function chunksOf(path: string, offset: number, until = Number.POSI
   const count = (bytes: number) => {
     bytesRead += bytes
   }
-  const chunks = isGzip ? skipped(inflated(plain(file, 0, until, count)), offset) : plain(file, offset, until, count)
+  const pieces = plain(file, isGzip ? 0 : offset, until, chunkBytes, count)
+  const chunks = isGzip ? skipped(inflated(pieces, chunkBytes), offset) : pieces
   return { chunks, bytesRead: () => bytesRead, isGzip }
 }
 
@@ -36,7 +42,13 @@ async function startsAsGzip(file: FileHandle): Promise<boolean> {
   return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
 }
 
-async function* plain(file: FileHandle, offset: number, until: number, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* plain(
+  file: FileHandle,
+  offset: number,
+  until: number,
+  chunkBytes: number,
+  count: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
   try {
     for (let at = offset; at < until; ) {
       const wanted = Math.min(chunkBytes, until - at)
@@ -52,9 +64,9 @@ async function* plain(file: FileHandle, offset: number, until: number, count: (b
   }
 }
 
-async function* inflated(compressed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* inflated(compressed: AsyncIterable<Buffer>, chunkBytes: number): AsyncGenerator<Buffer> {
   const source = Readable.from(compressed, { objectMode: false })
-  const gunzip = createGunzip({ chunkSize: chunkBytes })
+  const gunzip = createGunzip({ chunkSize: Math.max(chunkBytes, 64) })
   source.on('error', error => gunzip.destroy(error))
   try {
     yield* source.pipe(gunzip) as AsyncIterable<Buffer>

@@ -1,0 +1,35 @@
+import type { CanonicalEvent } from '../collect/event.ts'
+import type { Postgres } from '../store/postgres.ts'
+import type { BatchSink, RefusedRow } from './sink.ts'
+
+/** A sink for tests: events go into a table of PostgreSQL, decided and stored in one transaction. */
+export function tableSink(postgres: Postgres, isRefused: (event: CanonicalEvent) => boolean = () => false): BatchSink {
+  return {
+    async submit({ range, events, commit }) {
+      const placed = events.flatMap((event, index) => (event ? [{ index, event }] : []))
+      const taken = placed.filter(({ event }) => !isRefused(event))
+      const refused: RefusedRow[] = placed
+        .filter(({ event }) => isRefused(event))
+        .map(({ index }) => ({ index, rejection: { code: 'foreign', path: '', message: 'not one of ours' } }))
+      await postgres.transaction(async tx => {
+        await tx.query('insert into sink_events (position, event) select * from unnest($1::bigint[], $2::text[])', [
+          taken.map(({ index }) => range + index),
+          taken.map(({ event }) => JSON.stringify(event)),
+        ])
+        await commit(tx, refused)
+      })
+    },
+    async finish() {},
+  }
+}
+
+tableSink.prepare = (postgres: Postgres) =>
+  postgres.query('create table if not exists sink_events (position bigint primary key, event text not null)')
+
+tableSink.events = async (postgres: Postgres, source: string): Promise<CanonicalEvent[]> => {
+  const rows = await postgres.query<{ event: string }>(
+    `select event from sink_events where event::json->>'source' = $1 order by position`,
+    [source],
+  )
+  return rows.map(row => JSON.parse(row.event) as CanonicalEvent)
+}
