@@ -29,7 +29,7 @@ const keys = keysFrom('test')
 
 export function world(documents: readonly NamespaceDocument[] = defaultNamespaces): World {
   const slots = new Slots(readerOf(namespaceRules(documents), keys))
-  const graph: Graph = { nextLeaf: 1, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
+  const graph: Graph = { nextLeaf: 1, seq: 0, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
   const counts = { conflicts: 0, shared: 0, merges: 0, suspicious: [] as string[] }
   let position = 0
   const slotOf = (namespace: string, value: string) => {
@@ -48,6 +48,7 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
     })
     grow()
     const outcome = decide(graph, facts)
+    graph.seq += facts.length
     counts.conflicts += outcome.conflicts.length
     counts.shared += outcome.shared.length
     counts.merges += outcome.merges.length
@@ -62,7 +63,7 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
     who: (namespace, value) => rootOf(graph, answeringLeaf(graph, identifierOf(graph, slotOf(namespace, value)))),
     mark(namespace, value) {
       const identifier = identifierOf(graph, slotOf(namespace, value))
-      if (identifier.special?.blocked) return 'blocked'
+      if (identifier.special && identifier.special.blocked !== 'no') return 'blocked'
       return isShared(graph, identifier) ? 'shared' : 'linked'
     },
     partition() {

@@ -38,11 +38,13 @@ export interface Outcome {
   suspicious: { fact: number; slot: number; kind: 'proposed' | 'blocked' | 'hub' }[]
 }
 
+/** Two identifiers came together; `linked` if that made or kept them one person. */
 export interface Link {
   fact: number
   anchor: number
   other: number
   generation: number
+  linked: boolean
 }
 
 export interface Merge {
@@ -259,20 +261,34 @@ class Batch {
   /** Evidence: every other identifier of the fact came together with the deciding one. */
   #link(slots: readonly number[], anchor: number): void {
     if (slots.length === 1) return
-    const { hash, generation } = identifierOf(this.#graph, anchor)
+    const { hash, generation, special } = identifierOf(this.#graph, anchor)
     for (const other of slots) {
       if (other === anchor) continue
       const identifier = identifierOf(this.#graph, other)
       const takenOff = generation + identifier.generation
-      if (identifier.anchor === hash && takenOff === 0) continue
-      const pair = anchor * 0x4000000 + other
+      if (identifier.anchor === hash && takenOff === 0 && !special && !identifier.special) continue
+      const linked = this.#areLinked(anchor, other)
+      const pair = (anchor * 0x4000000 + other) * (linked ? 1 : -1)
       if (this.#linked.has(pair)) continue
       this.#linked.add(pair)
-      this.outcome.links.push({ fact: this.#fact, anchor, other, generation: takenOff })
-      if (identifier.anchor !== '0') continue
+      this.#record(anchor, other, takenOff, linked)
+      if (!linked || identifier.anchor !== '0') continue
       identifier.anchor = hash
       this.outcome.changed.add(other)
     }
+  }
+
+  #areLinked(anchor: number, other: number): boolean {
+    const [one, two] = [identifierOf(this.#graph, anchor), identifierOf(this.#graph, other)]
+    return (
+      links(this.#graph, two) && two.leaf > 0 && links(this.#graph, one) && rootOf(this.#graph, one.leaf) === rootOf(this.#graph, two.leaf)
+    )
+  }
+
+  /** What did not link is kept in both directions: it belongs to the story of either. */
+  #record(anchor: number, other: number, generation: number, linked: boolean): void {
+    this.outcome.links.push({ fact: this.#fact, anchor, other, generation, linked })
+    if (!linked) this.outcome.links.push({ fact: this.#fact, anchor: other, other: anchor, generation, linked })
   }
 
   #dispute(reason: Disagreement, target: number, active: readonly number[]): void {
@@ -296,10 +312,11 @@ class Batch {
     if (special.disputed.length >= disputesRemembered || special.disputed.includes(hash)) return
     special.disputed.push(hash)
     this.outcome.changed.add(slot)
-    if (special.cleared || special.blocked) return
+    if (special.cleared || special.blocked !== 'no') return
     const { proposeAt, blockAt } = identifier.rule
     if (special.disputed.length >= blockAt) {
-      special.blocked = true
+      special.blocked = 'learned'
+      special.blockedSeq = this.#graph.seq + this.#fact
       this.#ownLeaf(slot)
       this.outcome.suspicious.push({ fact: this.#fact, slot, kind: 'blocked' })
     } else if (special.disputed.length === proposeAt) this.outcome.suspicious.push({ fact: this.#fact, slot, kind: 'proposed' })

@@ -94,16 +94,16 @@ export async function identifiersOf(
 }
 
 interface StoredMark {
-  blocked: boolean
+  blocked: string
   shared: boolean
 }
 
-const markColumns = `coalesce(s.blocked, false) as blocked,
+const markColumns = `coalesce(s.blocked, 'no') as blocked,
        coalesce((select bool_or(sharer.root <> holder.root) from leaves sharer, leaves holder
          where sharer.leaf = any(s.sharers) and holder.leaf = i.leaf), false) as shared`
 
 function markOf({ blocked, shared }: StoredMark, linkClass: 'strong' | 'weak' | 'none'): IdentifierMark {
   if (linkClass === 'none') return 'unlinked'
-  if (blocked) return 'blocked'
+  if (blocked !== 'no') return 'blocked'
   return shared ? 'shared' : 'linked'
 }

@@ -6,6 +6,8 @@ import type { NamespaceRule } from './namespace-rules.ts'
  */
 export interface Graph {
   nextLeaf: number
+  /** How many facts identity has taken before these. */
+  seq: number
   identifiers: IdentifierState[]
   /** The root of each leaf that is known here; a leaf that is not here is its own. */
   rootOf: Map<number, number>
@@ -40,8 +42,10 @@ export interface Special {
   sharers: number[]
   /** The position from which on it was shared. */
   sharedSince: number
-  /** By a person or by learning: links nobody any more. */
-  blocked: boolean
+  /** Links nobody any more: because many unrelated people had it, or because a person said so. */
+  blocked: 'no' | 'learned' | 'hand'
+  /** From which fact on. */
+  blockedSeq: number
   /** A person has said that it is fine: not proposed again. */
   cleared: boolean
   /** Hashes of the strongest identifiers of unrelated people it was disputed with, to learn from. */
@@ -70,7 +74,7 @@ export function profileOf(graph: Graph, root: number): Profile {
 }
 
 export function specialOf(identifier: IdentifierState): Special {
-  identifier.special ??= { own: 0, sharers: [], sharedSince: 0, blocked: false, cleared: false, disputed: [] }
+  identifier.special ??= { own: 0, sharers: [], sharedSince: 0, blocked: 'no', blockedSeq: 0, cleared: false, disputed: [] }
   return identifier.special
 }
 
@@ -83,7 +87,7 @@ export function isShared(graph: Graph, { leaf, special }: IdentifierState): bool
 
 export function links(graph: Graph, identifier: IdentifierState): boolean {
   if (identifier.rule.linkClass === 'none') return false
-  return !identifier.special || !(identifier.special.blocked || isShared(graph, identifier))
+  return !identifier.special || (identifier.special.blocked === 'no' && !isShared(graph, identifier))
 }
 
 /** The leaf that answers for an identifier: its holder's, or its own while it links nobody. 0: none. */

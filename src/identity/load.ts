@@ -55,7 +55,7 @@ export class Loader {
     this.#tx = tx
     this.#head = head
     this.#ruleOf = ruleOf
-    const graph = { nextLeaf: head.nextLeaf, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
+    const graph = { nextLeaf: head.nextLeaf, seq: head.seq, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
     this.#loaded = { graph, stored: new Set(), collided: new Set() }
   }
 
@@ -200,17 +200,18 @@ async function loadSpecials(tx: Queryable, graph: Graph, slots: readonly number[
     own: number
     sharers: string
     since: number
-    blocked: boolean
+    blocked: Special['blocked']
+    blockedSeq: number
     cleared: boolean
     disputed: string
   }>(
-    `select hash::text, own, array_to_string(sharers, ' ') as sharers, shared_since as since, blocked, cleared,
+    `select hash::text, own, array_to_string(sharers, ' ') as sharers, shared_since as since, blocked, blocked_seq as "blockedSeq", cleared,
        array_to_string(disputed, ' ') as disputed
      from special_identifiers where hash = any($1::bigint[])`,
     [numbers(bySlot.keys())],
   )
   const leaves = new Set<number>()
-  for (const { hash, own, sharers, since, blocked, cleared, disputed } of rows) {
+  for (const { hash, own, sharers, since, blocked, blockedSeq, cleared, disputed } of rows) {
     const identifier = graph.identifiers[bySlot.get(hash) ?? -1]
     if (!identifier) continue
     const special: Special = {
@@ -218,6 +219,7 @@ async function loadSpecials(tx: Queryable, graph: Graph, slots: readonly number[
       sharers: words(sharers).map(Number),
       sharedSince: since,
       blocked,
+      blockedSeq,
       cleared,
       disputed: words(disputed),
     }

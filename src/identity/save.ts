@@ -116,18 +116,19 @@ function specials({ outcome, loaded: { graph } }: Saving): Statement | undefined
 
 export function upsertSpecials(rows: readonly { hash: string; special: Special }[]): Statement {
   return [
-    `insert into special_identifiers (hash, own, sharers, shared_since, blocked, cleared, disputed)
-     select hash, own, string_to_array(sharers, ' ')::bigint[], since, blocked, cleared, string_to_array(disputed, ' ')::bigint[]
-     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::boolean[], $6::boolean[], $7::text[])
-       s(hash, own, sharers, since, blocked, cleared, disputed)
+    `insert into special_identifiers (hash, own, sharers, shared_since, blocked, blocked_seq, cleared, disputed)
+     select hash, own, string_to_array(sharers, ' ')::bigint[], since, blocked, blocked_seq, cleared, string_to_array(disputed, ' ')::bigint[]
+     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[])
+       s(hash, own, sharers, since, blocked, blocked_seq, cleared, disputed)
      on conflict (hash) do update set own = excluded.own, sharers = excluded.sharers, shared_since = excluded.shared_since,
-       blocked = excluded.blocked, cleared = excluded.cleared, disputed = excluded.disputed`,
+       blocked = excluded.blocked, blocked_seq = excluded.blocked_seq, cleared = excluded.cleared, disputed = excluded.disputed`,
     [
       numbers(rows.map(({ hash }) => hash)),
       numbers(rows.map(({ special }) => special.own)),
       texts(rows.map(({ special }) => special.sharers.join(' '))),
       numbers(rows.map(({ special }) => special.sharedSince)),
-      numbers(rows.map(({ special }) => (special.blocked ? 't' : 'f'))),
+      numbers(rows.map(({ special }) => special.blocked)),
+      numbers(rows.map(({ special }) => special.blockedSeq)),
       numbers(rows.map(({ special }) => (special.cleared ? 't' : 'f'))),
       texts(rows.map(({ special }) => special.disputed.join(' '))),
     ],
@@ -138,15 +139,16 @@ function edges({ head: { seq }, outcome: { links }, facts, loaded: { graph } }: 
   if (links.length === 0) return undefined
   const carriers = links.map(({ fact }) => facts[fact])
   return [
-    `insert into identity_edges (anchor, other, generation, seq, position, ts, source, rule)
-     select anchor, other, generation, seq, position, to_timestamp(ms / 1000), source, rule
-     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[])
-       e(anchor, other, generation, seq, position, ms, source, rule)
+    `insert into identity_edges (anchor, other, generation, linked, seq, position, ts, source, rule)
+     select anchor, other, generation, linked, seq, position, to_timestamp(ms / 1000), source, rule
+     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::float8[], $8::text[], $9::text[])
+       e(anchor, other, generation, linked, seq, position, ms, source, rule)
      on conflict do nothing`,
     [
       numbers(links.map(({ anchor }) => identifierOf(graph, anchor).hash)),
       numbers(links.map(({ other }) => identifierOf(graph, other).hash)),
       numbers(links.map(({ generation }) => generation)),
+      numbers(links.map(({ linked }) => (linked ? 't' : 'f'))),
       numbers(links.map(({ fact }) => seq + fact)),
       numbers(carriers.map(carrier => carrier?.position ?? 0)),
       numbers(carriers.map(carrier => carrier?.ts ?? 0)),

@@ -58,17 +58,20 @@ create table special_identifiers (
   own bigint not null,
   sharers bigint[] not null,
   shared_since bigint not null,
-  blocked boolean not null,
+  blocked text not null check (blocked in ('no', 'learned', 'hand')),
+  blocked_seq bigint not null,
   cleared boolean not null,
   disputed bigint[] not null
 );
 create index special_identifiers_own on special_identifiers (own) where own > 0;
 
 -- Evidence: the first time that two identifiers came together, per strongest identifier of the event (the anchor).
+-- What did not link (it was shared, or beyond a limit) is kept too, in both directions.
 create table identity_edges (
   anchor bigint not null,
   other bigint not null,
   generation smallint not null,
+  linked boolean not null,
   seq bigint not null,
   position bigint not null,
   ts timestamptz not null,
@@ -76,7 +79,7 @@ create table identity_edges (
   rule text not null,
   -- Cut by hand: it links no more.
   cut boolean not null default false,
-  primary key (anchor, other, generation)
+  primary key (anchor, other, generation, linked)
 );
 
 -- Identifiers that were taken off their person by an event or by hand; part of the order in which identity is derived anew.
