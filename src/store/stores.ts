@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Keys } from '../privacy/keys.ts'
 import { type ClickHouse, connectClickHouse } from './clickhouse.ts'
 import { startClickHouse } from './embedded/clickhouse.ts'
 import type { Engine } from './embedded/engine.ts'
 import { startPostgres } from './embedded/postgres.ts'
+import { lockDataDirectory } from './lock.ts'
 import { migrateClickHouse, migratePostgres } from './migrate.ts'
 import { connectPostgres, type Postgres } from './postgres.ts'
 
@@ -22,6 +24,9 @@ export interface StoreOptions {
 export interface Stores {
   postgres: Postgres
   clickhouse: ClickHouse
+  /** Where they are, with user and password, for those that open connections of their own. */
+  postgresUrl: string
+  clickhouseUrl: string
   /** The processes of the embedded engines, by name; empty where URLs are used. */
   engines: { postgres?: Engine; clickhouse?: Engine }
   close(): Promise<void>
@@ -29,43 +34,51 @@ export interface Stores {
 
 /** Both stores, started or reached, with their tables as this version has them. */
 export async function openStores(options: StoreOptions): Promise<Stores> {
-  const { dataDir, keys, log } = options
-  const [postgresAt, clickhouseAt] = await allOrNone([
-    options.postgresUrl
-      ? { url: options.postgresUrl }
-      : startPostgres({
-          directory: join(dataDir, 'postgres'),
-          password: passwordFor(keys, 'postgres'),
-          memoryBytes: options.postgresMemory,
-          log,
-        }),
-    options.clickhouseUrl
-      ? { url: options.clickhouseUrl }
-      : startClickHouse({
-          directory: join(dataDir, 'clickhouse'),
-          password: passwordFor(keys, 'clickhouse'),
-          memoryBytes: options.clickhouseMemory,
-          log,
-        }),
-  ])
-  const postgres = connectPostgres(postgresAt.url)
-  const clickhouse = connectClickHouse(clickhouseAt.url)
-  const engines = {
-    ...(postgresAt.engine ? { postgres: postgresAt.engine } : {}),
-    ...(clickhouseAt.engine ? { clickhouse: clickhouseAt.engine } : {}),
-  }
-  const close = async () => {
-    await Promise.allSettled([postgres.close(), clickhouse.close()])
-    await Promise.all([engines.postgres?.stop(), engines.clickhouse?.stop()])
-  }
+  const reached = await reachStores(options)
+  const { postgres, clickhouse, close } = reached
   try {
     const applied = [...(await migratePostgres(postgres)), ...(await migrateClickHouse(clickhouse, postgres))]
-    if (applied.length > 0) log.info({ applied }, 'migrations applied')
+    if (applied.length > 0) options.log.info({ applied }, 'migrations applied')
   } catch (error) {
     await close()
     throw error
   }
-  return { postgres, clickhouse, engines, close }
+  return reached
+}
+
+/** Both stores as they are. The data directory is this process's while an engine runs on it. */
+export async function reachStores(options: StoreOptions): Promise<Stores> {
+  const { dataDir, keys, log } = options
+  const isEmbedded = !options.postgresUrl || !options.clickhouseUrl
+  const unlock = isEmbedded ? lockDataDirectory(dataDir) : () => undefined
+  const embedded = (engine: 'postgres' | 'clickhouse', memoryBytes: number) => ({
+    directory: join(dataDir, engine),
+    password: keys.derive(`engine-password:${engine}`).toString('base64url'),
+    memoryBytes,
+    log,
+  })
+  try {
+    const [postgresAt, clickhouseAt] = await allOrNone([
+      options.postgresUrl ? { url: options.postgresUrl } : startPostgres(embedded('postgres', options.postgresMemory)),
+      options.clickhouseUrl ? { url: options.clickhouseUrl } : startClickHouse(embedded('clickhouse', options.clickhouseMemory)),
+    ])
+    const postgres = connectPostgres(postgresAt.url)
+    const clickhouse = connectClickHouse(clickhouseAt.url)
+    const engines = {
+      ...(postgresAt.engine ? { postgres: postgresAt.engine } : {}),
+      ...(clickhouseAt.engine ? { clickhouse: clickhouseAt.engine } : {}),
+    }
+    const close = async () => {
+      // A connection that is still in use ends with its engine.
+      await Promise.race([Promise.allSettled([postgres.close(), clickhouse.close()]), sleep(5_000, undefined, { ref: false })])
+      await Promise.all([engines.postgres?.stop(), engines.clickhouse?.stop()])
+      unlock()
+    }
+    return { postgres, clickhouse, postgresUrl: postgresAt.url, clickhouseUrl: clickhouseAt.url, engines, close }
+  } catch (error) {
+    unlock()
+    throw error
+  }
 }
 
 interface Reached {
@@ -79,8 +92,4 @@ async function allOrNone(starting: [Reached | Promise<Reached>, Reached | Promis
   if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value]
   for (const one of [first, second]) if (one.status === 'fulfilled') await one.value.engine?.stop()
   throw first.status === 'rejected' ? first.reason : second.status === 'rejected' ? second.reason : new Error('unreachable')
-}
-
-function passwordFor(keys: Keys, engine: string): string {
-  return keys.derive(`engine-password:${engine}`).toString('base64url')
 }
