@@ -50,7 +50,13 @@ test('a circle between folders of one layer is told with its path', () => {
 })
 
 test('tests may import what they like', () => {
-  expect(directionFaults([source('collect/routes.test.ts', '../http/app.ts', '../../test/stores.ts')])).toEqual([])
+  expect(
+    directionFaults([
+      source('collect/routes.test.ts', '../http/app.ts', '../../test/stores.ts'),
+      source('log/log.fixture.ts', '../http/app.ts'),
+    ]),
+  ).toEqual([])
+  expect(directionFaults([source('log/file.ts', './log.fixture.ts')])[0]).toContain('for tests alone')
 })
 
 test('the program needs nothing outside of src/, and files directly in src/ import no folder', () => {

@@ -24,6 +24,9 @@ const assembling: Record<string, string> = { 'core.ts': 'core.ts', 'serve.ts': '
 /** Drawers that collect what belongs to nobody: each idea has a file of its own name instead. */
 const drawers = /^(utils?|helpers?|common|shared|misc|types|constants)(\.ts)?$/
 
+/** Tests, and what only they use. */
+const forTests = /\.(test|fixture)\.ts$/
+
 /** A source file, its path from `src/` with forward slashes, and its text. */
 export interface Source {
   path: string
@@ -37,12 +40,13 @@ interface Import {
 
 /** What breaks the house's rule, each as a sentence that says what to do. Tests may import what they like. */
 export function directionFaults(sources: Source[]): string[] {
-  const imports = sources.filter(({ path }) => !path.endsWith('.test.ts')).flatMap(importsOf)
+  const imports = sources.filter(({ path }) => !forTests.test(path)).flatMap(importsOf)
   const crossing = imports.filter(({ from, to }) => folderOf(from) !== folderOf(to))
   return [
     ...unknownFolders(sources),
     ...drawerFaults(sources),
     ...leavingSrc(imports),
+    ...testOnly(imports),
     ...rootFaults(crossing),
     ...upward(crossing),
     ...circles(crossing),
@@ -93,6 +97,12 @@ function drawerFaults(sources: Source[]): string[] {
 function leavingSrc(imports: Import[]): string[] {
   const leaving = imports.filter(({ to }) => to.startsWith('../') && to !== '../package.json')
   return leaving.map(({ from, to }) => `src/${from} imports ${to.slice(3)}: the program may not need what is outside of src/; move it in`)
+}
+
+function testOnly(imports: Import[]): string[] {
+  return imports
+    .filter(({ to }) => forTests.test(to))
+    .map(({ from, to }) => `src/${from} imports src/${to}, which is there for tests alone; move what it needs out of it`)
 }
 
 function rootFaults(crossing: Import[]): string[] {
