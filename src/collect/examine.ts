@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib'
 import type { Log } from '../log/log.ts'
 import type { Parsed } from './body.ts'
-import type { Rejection } from './event.ts'
+import type { Json, Rejection } from './event.ts'
 import { type CheckedRequest, type Format, type IndexedRejection, isList } from './format.ts'
+import { keepable } from './kept-item.ts'
 import { type Envelope, encodeRecord } from './record.ts'
 
 /** A request of a known source, whole. */
@@ -96,7 +97,7 @@ function parts(
   const partitionOf = (index: number) => (faults.has(index) ? 0 : crc32(request.format.partitionKey(items[index], checked)) % partitions)
   return [...Map.groupBy(items.keys(), partitionOf)].map(([partition, indexes]) => {
     const part = request.format.carrying(
-      indexes.map(index => items[index]),
+      indexes.map(index => (faults.has(index) ? keepable(items[index] as Json) : items[index])),
       checked.body,
       checked.form,
     )

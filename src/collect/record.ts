@@ -2,8 +2,9 @@ import type { LogRecord } from '../log/log.ts'
 import { type Position, positionOf } from '../log/position.ts'
 import { parseBody } from './body.ts'
 import type { CanonicalEvent, Json, Rejection } from './event.ts'
-import { type DecodedRequest, type Format, type IndexedRejection, isList, type Standalone } from './format.ts'
+import { type DecodedRequest, type Format, type IndexedRejection, isList } from './format.ts'
 import { formatNamed } from './formats/index.ts'
+import { keptItem } from './kept-item.ts'
 
 /** What is kept of a request beside its bytes. */
 export interface Envelope {
@@ -86,17 +87,8 @@ export interface DecodedRecord {
 }
 
 export type DecodedItem =
-  | { event: CanonicalEvent /** The item as it came, to be kept where nobody can own the event after all. */; raw: () => Json }
-  | { rejection: Rejection; item: Json }
-
-/** An item as it is kept outside the log: everything it takes to send it again. */
-export interface KeptItem {
-  format: string
-  form: string
-  channel: CanonicalEvent['channel']
-  ip: string
-  message: Json
-}
+  /** `raw` is the item as it came, to be kept where nobody can own the event after all. */
+  { event: CanonicalEvent; raw: () => Json } | { rejection: Rejection; item: Json }
 
 /**
  * What was collected in one request. An item that cannot be decoded, which would be a fault of ours, comes back as a rejection:
@@ -153,11 +145,6 @@ function decoded(format: Format, item: unknown, request: DecodedRequest): Canoni
   } catch {
     return undefined
   }
-}
-
-function keptItem({ format, channel, ip }: Envelope, { form, message }: Standalone): Json {
-  const kept: KeptItem = { format, form, channel, ip, message }
-  return { ...kept }
 }
 
 /** A body that could not be read at all is kept as text, up to what a person can look through. */

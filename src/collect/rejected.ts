@@ -2,7 +2,7 @@ import type { Position } from '../log/position.ts'
 import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
 import type { Json, Rejection } from './event.ts'
-import type { KeptItem } from './record.ts'
+import type { KeptItem } from './kept-item.ts'
 
 /** An item that was not taken, at its place in the log. */
 export interface RejectedItem {

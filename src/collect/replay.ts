@@ -66,7 +66,10 @@ async function replayPage(tx: Queryable, { keys, log, now }: ReplayParts, reques
   return { taken: taken.length, refused, last: rows.at(-1)?.id }
 }
 
-function tryAgain({ id, source, receivedAt, item }: RejectedView, corrected: Json | undefined, partitions: number): Examined {
+type Attempt = Pick<Examined, 'records' | 'refused'>
+
+function tryAgain({ id, source, receivedAt, item, rejection }: RejectedView, corrected: Json | undefined, partitions: number): Attempt {
+  if (item.cut && corrected === undefined) return { records: [], refused: rejection }
   const format = formatNamed(item.format)
   const { form, body } = format.carrying([corrected ?? item.message], {}, item.form)
   const bytes = Buffer.from(JSON.stringify(body))

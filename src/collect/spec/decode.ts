@@ -10,7 +10,8 @@ import { timeOf } from './time.ts'
 /** The event of a message that `checkMessage` let pass. */
 export function decodeMessage(item: unknown, request: DecodedRequest, dialect: Dialect): CanonicalEvent {
   const message = item as Message
-  const type = typeOf(message, request.form) as MessageType
+  const type = typeOf(message, request.form)
+  if (type === undefined) throw new Error('a message of no known type was let pass')
   const around = aroundOf(message, request.body)
   const context = { ...objectAt(around?.context), ...objectAt(message.context) }
   const historical = request.form === 'import'
