@@ -1,6 +1,8 @@
 import { hash, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { CanonicalEvent } from '../collect/event.ts'
 import type { Position } from '../log/position.ts'
@@ -166,7 +168,8 @@ export class Importer {
   async close(): Promise<void> {
     this.#isClosing = true
     for (const { controller } of this.#turns.values()) controller.abort(new ImportStopped('the program is stopping'))
-    await this.#last
+    // A batch that waits for a store that is away must not keep the program from stopping: it is not decided, or replayed at the next start.
+    await Promise.race([this.#last, sleep(closeWithinMs, undefined, { ref: false })])
   }
 
   /** Resolves when every import that was asked for has ended. */
@@ -190,7 +193,8 @@ export class Importer {
       const { known, target } = await this.#ledgersOf(started)
       ledger = await this.#openLedger(started, known)
       await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress, signal })
-      await sink.finish()
+      await Promise.race([sink.finish(), whenAborted(signal)])
+      signal.throwIfAborted()
       await ledger.handOver(target)
       await ledger.close()
       const done = await finishImport(postgres, started, now())
@@ -323,6 +327,11 @@ export class Importer {
 }
 
 const rejectsName = 'rejected.sealed'
+const closeWithinMs = 8_000
+
+async function whenAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
 
 /** Rows without a time of their own say what is true now: only the import before this one tells what has not changed. */
 function isSnapshot({ mapping }: Import): boolean {
