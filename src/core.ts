@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { confirmSecret } from './access/secret-check.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
@@ -21,6 +22,7 @@ import { Pipeline } from './pipeline/pipeline.ts'
 import { Processor } from './pipeline/processor.ts'
 import { preparedRanges } from './pipeline/ranges.ts'
 import { rememberMessages } from './pipeline/remembered.ts'
+import { mirrorRoots } from './pipeline/roots.ts'
 import { Worker } from './pipeline/worker.ts'
 import { type Keys, keysFrom } from './privacy/keys.ts'
 import { lockDataDirectory } from './store/lock.ts'
@@ -72,6 +74,7 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
       log,
     })
     opened.push(() => stores.close())
+    await confirmSecret(stores.postgres, keys)
     const events = await openFileLog({
       directory: join(config.dataDir, 'log'),
       key: keys.derive('log'),
@@ -119,7 +122,13 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
         now,
       }),
   )
-  const pipeline = new Pipeline(events, processor, workers, () => postgres.transaction(tx => dictionary.observer.flush(tx)))
+  const pipeline = new Pipeline(
+    events,
+    processor,
+    workers,
+    () => postgres.transaction(tx => dictionary.observer.flush(tx)),
+    () => mirrorRoots(postgres, clickhouse),
+  )
   const importer = new Importer({
     postgres,
     keys,

@@ -6,6 +6,7 @@ import { accessRoutes } from './access/routes.ts'
 import { removeServerFile, writeServerFile } from './cli/running-server.ts'
 import { createCollector } from './collect/collector.ts'
 import { collectMetrics } from './collect/metrics.ts'
+import { collectRoutes } from './collect/routes.ts'
 import { openSourceRegistry } from './collect/source-registry.ts'
 import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
@@ -74,6 +75,7 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
       checks: checksOf(core),
       routes: [
         app => accessRoutes(app, apiKeys, postgres),
+        app => collectRoutes(app, { postgres, keys: core.keys, log: core.events, now, changed: () => sources.refresh() }),
         app => pipelineRoutes(app, { postgres, flush: () => core.pipeline.flush(), now }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),

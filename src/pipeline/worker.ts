@@ -35,6 +35,7 @@ const inFlight = 2
 export class Worker {
   readonly #deps: WorkerDependencies
   readonly #stopping = new AbortController()
+  readonly #stopped = new Promise(resolve => this.#stopping.signal.addEventListener('abort', resolve))
   readonly #storing = new Map<Position, Promise<void>>()
   #decided = 0
   #decidedAppendedAt = 0
@@ -135,7 +136,7 @@ export class Worker {
       const waiting = events.end(partition) - this.#decided
       if (waiting === 0) {
         await postgresHeartbeat(this.#deps, lease)
-        await events.wait(partition, this.#decided, leaseMs / 3)
+        await Promise.race([events.wait(partition, this.#decided, leaseMs / 3), this.#stopped])
         continue
       }
       const sinceLast = performance.now() - lastBatchAt
