@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { Slots } from '../src/identity/batch.ts'
 import { decide, type Outcome } from '../src/identity/decide.ts'
 import { answeringLeaf, type Graph, identifierOf, isShared, rootOf } from '../src/identity/graph.ts'
@@ -84,4 +85,35 @@ export function factOf(happened: Happened, position: number) {
   const seen = (unbind ? happened.unbind : happened) as Seen
   const identifiers = Object.entries(seen).flatMap(([namespace, values]) => [values].flat().map(value => ({ namespace, value })))
   return { position, ts: position * 1000, source: 'test', identifiers, ...(unbind && { operation: { kind: 'unbind' } as const }) }
+}
+
+/** Identifiers of a small population, so that everything collides with everything. */
+const population: Record<string, string[]> = {
+  user_id: ['u1', 'u2', 'u3'],
+  unionid: ['w1', 'w2'],
+  phone: ['19900000001', '19900000002', '19900000003', '19900000004'],
+  member_id: ['m1', 'm2'],
+  'openid:wx1': ['o1', 'o2'],
+  email: ['a@example.com'],
+  device_id: ['d1', 'd2'],
+  anonymous_id: ['a1', 'a2', 'a3'],
+  card: ['c1'],
+}
+
+export const anySeen: fc.Arbitrary<Seen> = fc
+  .array(fc.constantFrom(...Object.entries(population).flatMap(([namespace, values]) => values.map(value => ({ namespace, value })))), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .map(asSeen)
+
+export const anyHistory: fc.Arbitrary<Happened[]> = fc.array(
+  fc.oneof({ weight: 15, arbitrary: anySeen as fc.Arbitrary<Happened> }, { weight: 1, arbitrary: anySeen.map(unbind => ({ unbind })) }),
+  { minLength: 1, maxLength: 40 },
+)
+
+export function asSeen(identifiers: { namespace: string; value: string }[]): Seen {
+  const seen: Record<string, string[]> = {}
+  for (const { namespace, value } of identifiers) seen[namespace] = [...(seen[namespace] ?? []), value]
+  return seen
 }

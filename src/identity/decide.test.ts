@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Happened, type Seen, world } from '../../test/identity-world.ts'
+import { anyHistory, anySeen, asSeen, type Seen, world } from '../../test/identity-world.ts'
 import { defaultNamespaces } from './namespaces.ts'
 
 test('strong identifiers that come together are one person, and the older profile id survives', () => {
@@ -193,35 +193,7 @@ test('a limit with a window counts what was linked within it', () => {
 })
 
 const uniqueNamespaces = ['user_id', 'unionid']
-const strongValues: Record<string, string[]> = {
-  user_id: ['u1', 'u2', 'u3'],
-  unionid: ['w1', 'w2', 'w3'],
-  phone: ['19900000001', '19900000002', '19900000003', '19900000004', '19900000005'],
-  member_id: ['m1', 'm2'],
-  'openid:wx1': ['o1', 'o2', 'o3'],
-  email: ['a@example.com', 'b@example.com'],
-}
-const weakValues: Record<string, string[]> = { device_id: ['d1', 'd2', 'd3'], anonymous_id: ['a1', 'a2', 'a3', 'a4'] }
-
-/** Any message over a small population, so that everything collides with everything. */
-const anySeen = fc
-  .array(
-    fc.constantFrom(
-      ...Object.entries({ ...strongValues, ...weakValues }).flatMap(([namespace, values]) => values.map(value => ({ namespace, value }))),
-    ),
-    { minLength: 1, maxLength: 4 },
-  )
-  .map(asSeen)
-const anyHistory = fc.array(
-  fc.oneof({ weight: 15, arbitrary: anySeen as fc.Arbitrary<Happened> }, { weight: 1, arbitrary: anySeen.map(unbind => ({ unbind })) }),
-  { maxLength: 40 },
-)
-
-function asSeen(identifiers: { namespace: string; value: string }[]): Seen {
-  const seen: Record<string, string[]> = {}
-  for (const { namespace, value } of identifiers) seen[namespace] = [...(seen[namespace] ?? []), value]
-  return seen
-}
+const isWeak = (name: string) => /^(device|anonymous)_id\b/.test(name)
 
 test('unique identifiers never share a profile, and strong ones keep their limits, whatever happens', () => {
   fc.assert(
@@ -242,12 +214,12 @@ test('unique identifiers never share a profile, and strong ones keep their limit
 test('weak identifiers never change which strong ones are together', () => {
   fc.assert(
     fc.property(fc.array(anySeen, { maxLength: 30 }), history => {
-      const strongOnly = (seen: Seen) => Object.fromEntries(Object.entries(seen).filter(([namespace]) => namespace in strongValues))
+      const strongOnly = (seen: Seen) => Object.fromEntries(Object.entries(seen).filter(([namespace]) => !isWeak(namespace)))
       const withWeak = world()
       withWeak.take(...history)
       const without = world()
       without.take(...history.map(strongOnly).filter(seen => Object.keys(seen).length > 0))
-      const strongPart = (members: string[]) => members.filter(member => !/^(device|anonymous)_id=/.test(member))
+      const strongPart = (members: string[]) => members.filter(member => !isWeak(member))
       expect(
         withWeak
           .partition()

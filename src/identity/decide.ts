@@ -98,7 +98,8 @@ class Batch {
     suspicious: [],
   }
   readonly #graph: Graph
-  readonly #linked = new Set<number>()
+  /** What was recorded, by pair: as of which taking-off. */
+  readonly #linked = new Map<number, number>()
   #fact = -1
 
   constructor(graph: Graph) {
@@ -269,8 +270,8 @@ class Batch {
       if (identifier.anchor === hash && takenOff === 0 && !special && !identifier.special) continue
       const linked = this.#areLinked(anchor, other)
       const pair = (anchor * 0x4000000 + other) * (linked ? 1 : -1)
-      if (this.#linked.has(pair)) continue
-      this.#linked.add(pair)
+      if (this.#linked.get(pair) === takenOff) continue
+      this.#linked.set(pair, takenOff)
       this.#record(anchor, other, takenOff, linked)
       if (!linked || identifier.anchor !== '0') continue
       identifier.anchor = hash
@@ -338,7 +339,6 @@ class Batch {
       if (identifier.special) identifier.special.sharers = []
       this.outcome.changed.add(slot)
     }
-    this.#linked.clear()
     if (before !== undefined) return before
     // Nobody's before: the message itself is all that is known of it.
     const deciding = this.#settle({ ...fact, slots: slots.slice(0, 1) })

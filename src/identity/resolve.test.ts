@@ -1,84 +1,18 @@
 import fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
-import { factOf, type Happened, world } from '../../test/identity-world.ts'
-import { testStores } from '../../test/stores.ts'
-import { keysFrom } from '../privacy/keys.ts'
+import { identityStore, leavesIn } from '../../test/identity-store.ts'
+import { anyHistory, factOf, type Happened, world } from '../../test/identity-world.ts'
 import { connectPostgres } from '../store/postgres.ts'
-import { findIdentifier, identifiersOf, leavesOf } from './find.ts'
-import { identityReader } from './read.ts'
+import { identifiersOf, leavesOf } from './find.ts'
 import { identityWith, type Resolution } from './resolve.ts'
 
-const { postgres, postgresUrl } = await testStores()
-const keys = keysFrom('test')
-const identity = identityWith(keys)
-const reader = identityReader(keys)
-let position = 0
+const store = await identityStore()
+const { postgres, postgresUrl, identity, reader, take, forget, find, partition, everything } = store
 
 beforeEach(forget)
 
-async function forget() {
-  position = 0
-  await postgres.query(
-    `truncate leaves, identifiers, special_identifiers, identity_edges, identity_unbinds, identity_conflicts, identity_changes,
-       identity_blocks, identity_review, identity_progress, identity_namespaces`,
-  )
-  await postgres.query('update identity_head set next_leaf = 1, seq = 0, has_blocks = false')
-}
-
-async function take(...happened: Happened[]): Promise<Resolution> {
-  const facts = happened.map(one => {
-    position += 1
-    return factOf(one, position)
-  })
-  return postgres.transaction(tx => identity.resolve(tx, facts))
-}
-
-function leavesIn({ facts }: Resolution): number[] {
-  return facts.map(fact => ('leaf' in fact ? fact.leaf : 0))
-}
-
-async function find(namespace: string, value: string) {
-  return findIdentifier(postgres, await reader.rules(postgres), keys, { namespace, value })
-}
-
-async function partition(): Promise<string[][]> {
-  const rows = await postgres.query<{ root: number; namespace: string; sealed: Buffer }>(
-    'select l.root, i.namespace, i.sealed from identifiers i join leaves l on l.leaf = i.leaf where i.leaf > 0',
-  )
-  const profiles = Map.groupBy(rows, ({ root }) => root)
-  const name = ({ namespace, sealed }: { namespace: string; sealed: Buffer }) =>
-    `${namespace}=${keys.open(sealed, `identifier:${namespace}`)}`
-  return [...profiles.values()].map(members => members.map(name).sort()).sort((a, b) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1))
-}
-
-const seen = fc
-  .array(
-    fc.constantFrom(
-      ...['u1', 'u2', 'u3'].map(value => ({ namespace: 'user_id', value })),
-      ...['19900000001', '19900000002', '19900000003'].map(value => ({ namespace: 'phone', value })),
-      ...['m1', 'm2'].map(value => ({ namespace: 'member_id', value })),
-      ...['o1', 'o2'].map(value => ({ namespace: 'openid:wx1', value })),
-      ...['d1', 'd2'].map(value => ({ namespace: 'device_id', value })),
-      ...['a1', 'a2', 'a3'].map(value => ({ namespace: 'anonymous_id', value })),
-      { namespace: 'card', value: 'c1' },
-      { namespace: 'user_id', value: 'null' },
-    ),
-    { minLength: 1, maxLength: 4 },
-  )
-  .map(identifiers =>
-    Object.fromEntries(
-      [...Map.groupBy(identifiers, one => one.namespace)].map(([namespace, all]) => [namespace, all.map(({ value }) => value)]),
-    ),
-  )
-const history = fc.array(
-  fc.oneof({ weight: 15, arbitrary: seen as fc.Arbitrary<Happened> }, { weight: 1, arbitrary: seen.map(unbind => ({ unbind })) }),
-  {
-    minLength: 1,
-    maxLength: 40,
-  },
-)
 /** A history in batches, cut anywhere. */
-const batched = history.chain(facts =>
+const batched = anyHistory.chain(facts =>
   fc.tuple(fc.constant(facts), fc.array(fc.boolean(), { minLength: facts.length, maxLength: facts.length })),
 )
 
@@ -105,11 +39,11 @@ test('whatever the batches, the store comes to what one graph in memory comes to
 
 test('a range that is taken again answers the same and changes nothing', async () => {
   await fc.assert(
-    fc.asyncProperty(history, async facts => {
+    fc.asyncProperty(anyHistory, async facts => {
       await forget()
       const first = await take(...facts)
       const before = await everything()
-      position = 0
+      store.rewind()
       const again = await take(...facts)
       expect(again).toMatchObject({ created: 0, merged: 0, conflicts: 0, changedRoots: [] })
       expect(leavesIn(again).map(leaf => leaf > 0)).toEqual(leavesIn(first).map(leaf => leaf > 0))
@@ -119,30 +53,16 @@ test('a range that is taken again answers the same and changes nothing', async (
   )
 })
 
-async function everything() {
-  const tables = [
-    'leaves',
-    'identifiers',
-    'special_identifiers',
-    'identity_edges',
-    'identity_unbinds',
-    'identity_conflicts',
-    'identity_changes',
-    'identity_review',
-  ]
-  return Promise.all(tables.map(table => postgres.query(`select t::text from ${table} t order by 1`)))
-}
-
 test('two workers at once come to what one would', async () => {
   const other = connectPostgres(postgresUrl)
   try {
     for (let round = 0; round < 20; round += 1) {
       await forget()
-      const [one, two] = fc.sample(history, { numRuns: 2, seed: round }) as [Happened[], Happened[]]
+      const [one, two] = fc.sample(anyHistory, { numRuns: 2, seed: round }) as [Happened[], Happened[]]
       const inPartition = (facts: Happened[], partition: number) => facts.map((fact, index) => factOf(fact, partition * 2 ** 48 + index))
       await Promise.all([
         postgres.transaction(tx => identity.resolve(tx, inPartition(one, 0))),
-        other.transaction(tx => identityWith(keys).resolve(tx, inPartition(two, 1))),
+        other.transaction(tx => identityWith(store.keys).resolve(tx, inPartition(two, 1))),
       ])
       const orders = [
         [...one, ...two],
@@ -226,7 +146,7 @@ test('an identifier answers with its profile, however it is written', async () =
 test('a merged-away id answers with the survivor, which lists all identifiers masked', async () => {
   await take({ phone: '19900000001' }, { user_id: 'user-number-1' }, { phone: '19900000001', user_id: 'user-number-1' })
   expect(await leavesOf(postgres, 2)).toEqual([1, 2])
-  const held = await identifiersOf(postgres, await reader.rules(postgres), keys, [1, 2])
+  const held = await identifiersOf(postgres, await reader.rules(postgres), store.keys, [1, 2])
   expect(held.map(({ namespace, masked, leaf }) => [namespace, masked, leaf])).toEqual([
     ['user_id', 'use****r-1', 2],
     ['phone', '+86199****0001', 1],

@@ -106,6 +106,8 @@ create table identity_conflicts (
   count bigint not null default 1
 );
 
+create index identity_conflicts_hashes on identity_conflicts using gin (hashes);
+
 -- What happened to profiles: merges by events and by hand, unmerges, re-derivations.
 create table identity_changes (
   id bigint generated always as identity primary key,
@@ -155,3 +157,16 @@ create table identity_review (
   unique (kind, subject, opponent)
 );
 create index identity_review_open on identity_review (id) where state = 'open';
+
+-- Facts that must go to another leaf because an unmerge split theirs: those whose first identifier is one of the hashes.
+-- Written with the unmerge, carried out by the pipeline in the order of the ids.
+create table identity_reattributions (
+  id bigint generated always as identity primary key,
+  from_leaf bigint not null,
+  to_leaf bigint not null,
+  hashes bigint[] not null,
+  -- Only facts from this position on.
+  since_position bigint not null default 0,
+  done_at timestamptz
+);
+create index identity_reattributions_open on identity_reattributions (id) where done_at is null;

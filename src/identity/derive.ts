@@ -1,0 +1,120 @@
+import { decide, type Outcome, type SlotFact } from './decide.ts'
+import type { Evidence, KnownFact, KnownIdentifier } from './evidence.ts'
+import { type Graph, identifierOf, rootOf, type Special, specialOf } from './graph.ts'
+
+/** Who is who according to the evidence alone. */
+export interface Derivation {
+  graph: Graph
+  /** In the order of the evidence's identifiers. */
+  derived: Derived[]
+}
+
+export interface Derived {
+  /** Where it belongs now. */
+  known: KnownIdentifier
+  /** In numbers of the derivation from `firstNewLeaf` on; below, leaves of people outside. 0: nobody's. */
+  leaf: number
+  root: number
+  ts: number
+  special: Special | undefined
+}
+
+/**
+ * Takes the evidence anew, in the order in which it came, under the present configuration.
+ * @param firstNewLeaf above every leaf that is in use
+ * @param relearn values are blocked as the evidence says; otherwise those that are blocked now are blocked from when they were
+ */
+export function derive(evidence: Evidence, firstNewLeaf: number, relearn: boolean): Derivation {
+  const slots = new Map(evidence.identifiers.map(({ hash }, slot) => [hash, slot]))
+  const graph = startingGraph(evidence, slots, firstNewLeaf, relearn)
+  const rank = (slot: number) => identifierOf(graph, slot).rule.rank
+  const slotFact = ({ hashes, position, ts, unbind, rule }: KnownFact): SlotFact => {
+    const present = hashes.flatMap(hash => slots.get(hash) ?? [])
+    return { position, ts, unbind, rule, slots: [...new Set(present)].sort((a, b) => rank(a) - rank(b)) }
+  }
+  const take = (facts: readonly KnownFact[]) => {
+    const complete = facts.flatMap(fact => [...standing(fact), fact])
+    const outcome = decide(graph, complete.map(slotFact))
+    if (relearn) dateBlocks(graph, outcome, complete)
+  }
+  let rest: readonly KnownFact[] = evidence.facts
+  for (const { slot, seq } of relearn ? [] : blockings(evidence)) {
+    take(rest.filter(fact => fact.seq <= seq))
+    rest = rest.filter(fact => fact.seq > seq)
+    specialOf(identifierOf(graph, slot)).blocked = evidence.identifiers[slot]?.special?.blocked ?? 'no'
+  }
+  take(rest)
+  standAlone(evidence, graph)
+  return { graph, derived: evidence.identifiers.map((known, slot) => derivedOf(graph, known, slot)) }
+}
+
+/** What is taken off was somebody's, if only its own: messages with a single identifier are no evidence and are made up for here. */
+function standing(fact: KnownFact): KnownFact[] {
+  return fact.unbind ? fact.hashes.map(hash => ({ ...fact, hashes: [hash], unbind: false })) : []
+}
+
+function startingGraph(evidence: Evidence, slots: Map<string, number>, firstNewLeaf: number, relearn: boolean): Graph {
+  const graph: Graph = {
+    nextLeaf: firstNewLeaf,
+    seq: 0,
+    identifiers: evidence.identifiers.map(known => ({
+      hash: known.hash,
+      rule: known.rule,
+      leaf: known.inside ? 0 : known.leaf,
+      ts: known.ts,
+      generation: 0,
+      anchor: '0',
+      special: known.inside ? startingSpecial(known, relearn) : undefined,
+    })),
+    rootOf: new Map(evidence.roots),
+    profiles: new Map(),
+    blocks: new Map(),
+  }
+  evidence.identifiers.forEach(({ inside, leaf }, slot) => {
+    if (inside) return
+    const root = rootOf(graph, leaf)
+    const profile = graph.profiles.get(root) ?? { leaves: [root], members: [] }
+    profile.members.push(slot)
+    graph.profiles.set(root, profile)
+  })
+  for (const [a, b] of evidence.blocks) {
+    const [left, right] = [slots.get(a), slots.get(b)]
+    if (left !== undefined && right !== undefined) graph.blocks.set(left, [...(graph.blocks.get(left) ?? []), right])
+  }
+  return graph
+}
+
+/** What does not follow from evidence: what a person said of it, and, unless it is learned anew, what was learned. */
+function startingSpecial({ special }: KnownIdentifier, relearn: boolean): Special | undefined {
+  if (!special) return undefined
+  const blocked = relearn && special.blocked === 'hand' ? 'hand' : 'no'
+  const disputed = relearn ? [] : [...special.disputed]
+  return { own: 0, sharers: [], sharedSince: 0, blocked, blockedSeq: special.blockedSeq, cleared: special.cleared || !relearn, disputed }
+}
+
+/** When values were blocked, in order. */
+function blockings({ identifiers }: Evidence): { slot: number; seq: number }[] {
+  return identifiers
+    .flatMap(({ inside, special }, slot) => (inside && special && special.blocked !== 'no' ? [{ slot, seq: special.blockedSeq }] : []))
+    .sort((a, b) => a.seq - b.seq)
+}
+
+function dateBlocks(graph: Graph, { suspicious }: Outcome, facts: readonly KnownFact[]): void {
+  for (const { slot, fact, kind } of suspicious)
+    if (kind === 'blocked') specialOf(identifierOf(graph, slot)).blockedSeq = facts[fact]?.seq ?? 0
+}
+
+/** Identifiers that hold on to nobody any more are people of their own, if they were anybody's. */
+function standAlone({ identifiers }: Evidence, graph: Graph): void {
+  const alone = identifiers.flatMap(({ inside, leaf, position, ts, rule }, slot) =>
+    inside && leaf > 0 && rule.linkClass !== 'none' && identifierOf(graph, slot).leaf === 0
+      ? [{ position, ts, slots: [slot], unbind: false, rule: 'together' as const }]
+      : [],
+  )
+  decide(graph, alone)
+}
+
+function derivedOf(graph: Graph, known: KnownIdentifier, slot: number): Derived {
+  const { leaf, ts, special } = identifierOf(graph, slot)
+  return { known, leaf, root: leaf === 0 ? 0 : rootOf(graph, leaf), ts, special }
+}
