@@ -15,12 +15,13 @@ const smallMerge = 2 ** 16
 /** Merges in a thread of its own, which ends with the merge; a small merge is done here, in a few milliseconds. */
 export function mergeAside(merge: Merge): Merging {
   const count = merge.inputs.reduce((sum, run) => sum + run.count, 0)
-  if (count <= smallMerge) return { done: new Promise(resolve => resolve(mergeRuns(merge))), stop: async () => {} }
-  const worker = new Worker(new URL('./merge-thread.ts', import.meta.url), { workerData: merge, execArgv: [] })
+  if (count <= smallMerge) return { done: Promise.try(mergeRuns, merge), stop: async () => {} }
+  let worker: Worker | undefined
   const done = new Promise<RunInfo | undefined>((resolve, reject) => {
+    worker = new Worker(new URL('./merge-thread.ts', import.meta.url), { workerData: merge, execArgv: [] })
     worker.once('message', resolve)
     worker.once('error', reject)
     worker.once('exit', () => resolve(undefined))
   })
-  return { done, stop: async () => void (await worker.terminate()) }
+  return { done, stop: async () => void (await worker?.terminate()) }
 }

@@ -31,21 +31,25 @@ export class Recent {
   /** All prints in order, as a copy. */
   sorted(): Prints {
     const sorted = new Uint32Array(this.count * wordsPerPrint)
-    let to = 0
-    const take = (from: number, until: number, fitting: (top: number) => boolean = () => true) => {
-      for (let place = from; place < until; place++) {
-        const at = place * wordsPerPrint
-        if (this.#tags[place] === 0 || !fitting(this.#prints[at] as number)) continue
-        copyPrint(this.#prints, at, sorted, to)
-        to += wordsPerPrint
-      }
-    }
     // Among the first are those that belong at the end and found no room there.
     const empty = this.#tags.indexOf(0)
-    take(0, empty, top => top < 2 ** 31)
-    take(empty, this.#tags.length)
-    take(0, empty, top => top >= 2 ** 31)
+    let to = this.#copy(0, empty, 0, 2 ** 31, sorted, 0)
+    to = this.#copy(empty, this.#tags.length, 0, 2 ** 32, sorted, to)
+    this.#copy(0, empty, 2 ** 31, 2 ** 32, sorted, to)
     return settle(sorted)
+  }
+
+  /** Copies what stands in these places and has a top in this range; returns where it ends. */
+  #copy(from: number, until: number, lowest: number, above: number, sorted: Prints, to: number): number {
+    let end = to
+    for (let place = from; place < until; place++) {
+      const at = place * wordsPerPrint
+      const top = this.#prints[at] as number
+      if (this.#tags[place] === 0 || top < lowest || top >= above) continue
+      copyPrint(this.#prints, at, sorted, end)
+      end += wordsPerPrint
+    }
+    return end
   }
 
   get memoryBytes(): number {

@@ -109,7 +109,7 @@ export class Run {
   /** Gives the memory back now rather than with the next garbage collection. */
   close(): void {
     closeSync(this.#fd)
-    ;(this.#index.buffer as ArrayBuffer).transfer(0)
+    ;(this.#index.buffer as ArrayBuffer).resize(0)
     this.#index = new Uint32Array(0)
   }
 
@@ -137,8 +137,9 @@ export async function removeRun(directory: string, name: string): Promise<void> 
 }
 
 function readIndex(directory: string, info: RunInfo): Uint32Array {
-  const index = new Uint32Array(info.blocks * wordsPerBlock + fencesFor(info.blocks))
-  const bytes = new Uint8Array(index.buffer)
+  const length = info.blocks * wordsPerBlock + fencesFor(info.blocks)
+  const index = new Uint32Array(new ArrayBuffer(4 * length, { maxByteLength: 4 * length }), 0, length)
+  const bytes = new Uint8Array(index.buffer, 0, 4 * length)
   const path = filterPath(directory, info.name)
   if (!existsSync(path)) throw new RunDamaged(info, 'filter')
   const fd = openSync(path, 'r')

@@ -18,7 +18,7 @@ export interface SeenMessagesOptions {
   windowDays?: number
   /** Messages in memory before they go to disk. */
   flushAt?: number
-  /** While messages come in, nothing stays in memory only for longer than this. */
+  /** Nothing stays in memory only for longer than this, however few messages come: the log need not be kept for it. */
   flushAfterMs?: number
   /** Told of each step of flushing and merging. */
   onStep?: (step: Step) => void
@@ -85,8 +85,7 @@ export class SeenMessages {
   #through: number
   /** What was remembered before this offset is in runs, durable or about to be. */
   #inRunsThrough: number
-  /** When the oldest thing that is not in a run was remembered. */
-  #since = 0
+  #flushTimer: NodeJS.Timeout | undefined
   #lastDay: number
   #runsNamed = 0
 
@@ -153,14 +152,14 @@ export class SeenMessages {
    */
   async remember(prints: Prints, fresh: Uint8Array, through: number): Promise<void> {
     this.#check()
-    if (this.#isDue(fresh.length)) await this.#flushRecent()
-    if (this.#through === this.#inRunsThrough) this.#since = this.#now()
+    if (this.#recent.count > 0 && this.#recent.count + fresh.length > this.#flushAt) await this.#flushRecent()
     for (let i = 0; i < fresh.length; i++) {
       if (fresh[i] === 0) continue
       this.#recent.add(prints, i * wordsPerPrint)
       this.#lastDay = Math.max(this.#lastDay, dayAt(prints, i))
     }
     this.#through = Math.max(this.#through, through)
+    this.#flushTimer ??= setTimeout(() => this.flush().catch(() => {}), this.#flushAfterMs).unref()
   }
 
   /** What was in the log when the program stopped, in the order of the log: remembered as it was then, however often it is replayed. */
@@ -217,11 +216,6 @@ export class SeenMessages {
     }
   }
 
-  #isDue(coming: number): boolean {
-    if (this.#recent.count > 0 && this.#recent.count + coming > this.#flushAt) return true
-    return this.#through > this.#inRunsThrough && this.#now() - this.#since >= this.#flushAfterMs
-  }
-
   /** Makes what is recent a run at once, and durable in the background. Waits for the flush before, and for merges if they are far behind. */
   async #flushRecent(): Promise<void> {
     await this.#publishing
@@ -229,6 +223,8 @@ export class SeenMessages {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#through === this.#inRunsThrough) return
     const run = this.#recent.count > 0 ? this.#writeRecent() : undefined
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = undefined
     const coveredThrough = this.#through
     this.#inRunsThrough = coveredThrough
     this.#publish(async manifest => {
@@ -293,6 +289,7 @@ export class SeenMessages {
     try {
       const info = await done
       if (info) await this.#replaceRuns(inputs, info)
+      else this.#remove(output)
     } catch (error) {
       this.#mergeFailure = error
       this.#remove(output)
@@ -352,6 +349,7 @@ export class SeenMessages {
   }
 
   async #close(): Promise<void> {
+    clearTimeout(this.#flushTimer)
     const alreadyFailed = this.#failure !== undefined
     await this.#merging?.stop()
     await this.#merging?.finished
