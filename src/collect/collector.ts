@@ -60,7 +60,7 @@ export function createCollector(options: CollectorOptions): Collector {
         if (route === undefined) continue
         allowOrigin(req, res)
         if (route.kind === 'events') void take({ req, res, head, format, route }, options, budget)
-        else if (route.kind === 'fixed') send(res, route.answer)
+        else if (route.kind === 'asset') send(res, route.answer(head))
         else send(res, documentOf(req, head, format, route, options))
         return handled
       }
@@ -210,8 +210,9 @@ function siteOf(req: IncomingMessage, options: CollectorOptions): Site {
   return { protocol: forwarded === 'https' || 'encrypted' in req.socket ? 'https' : 'http', host: req.headers.host ?? 'localhost' }
 }
 
-function send(res: ServerResponse, { status, type, body }: Answer): void {
+function send(res: ServerResponse, { status, type, body, headers }: Answer): void {
   if (res.destroyed) return
+  for (const name in headers) res.appendHeader(name, headers[name] as string)
   res.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) })
   res.end(body)
 }

@@ -64,8 +64,8 @@ export type Route =
   | { kind: 'events'; form: string; maxBytes: number; tooLarge: 400 | 413 }
   /** A document about the source that the request names. */
   | { kind: 'document'; answer(source: Source, head: Head, site: Site): Answer }
-  /** The same answer to everybody; a body is read and dropped. */
-  | { kind: 'fixed'; answer: Answer }
+  /** The same for everybody who asks. */
+  | { kind: 'asset'; answer(head: Head): Answer }
 
 /** Under which address the sender sees this server. */
 export interface Site {
@@ -101,5 +101,6 @@ export interface IndexedRejection extends Rejection {
 export interface Answer {
   status: number
   type: string
-  body: string
+  body: string | Buffer
+  headers?: Record<string, string>
 }

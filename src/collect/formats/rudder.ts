@@ -48,7 +48,7 @@ const shared = new Map<string, Route>(
 const beacon = events('batch')
 const config: Route = { kind: 'document', answer: configOf }
 /** What its browser SDK asks to find out whether something blocks it. */
-const probe: Route = { kind: 'fixed', answer: text(204, '') }
+const probe: Route = { kind: 'asset', answer: () => text(204, '') }
 
 const documents = new Map<string, Route>([
   ['GET /sourceConfig', config],

@@ -1,3 +1,4 @@
+import { browserSdkAt, browserSdkKey } from '../browser-sdk.ts'
 import type { Answer, Format, Head, IndexedRejection, Route, Site } from '../format.ts'
 import type { Source } from '../sources.ts'
 import { checkMessage } from '../spec/check.ts'
@@ -39,17 +40,18 @@ const posts = new Map<string, Route>([
   ]),
   ['/v1/import', events('import')],
   // The browser SDK's own measurements.
-  ['/v1/m', { kind: 'fixed', answer: success }],
+  ['/v1/m', { kind: 'asset', answer: () => success }],
 ])
 
 const settingsPath = /^\/v1\/projects\/([^/]+)\/settings$/
 const settings: Route = { kind: 'document', answer: settingsOf }
 
 function documentAt(path: string): Route | undefined {
-  return settingsPath.test(path) ? settings : undefined
+  return settingsPath.test(path) ? settings : browserSdkAt(path)
 }
 
 function documentKey(path: string): string | undefined {
+  if (path.startsWith('/analytics.js/')) return browserSdkKey(path)
   const key = path.startsWith('/v1/projects/') ? settingsPath.exec(path)?.[1] : undefined
   return key === undefined ? undefined : decodeKey(key)
 }

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { testStores } from '../../test/stores.ts'
+import type { LogRecord } from '../log/log.ts'
+import { type Fact, rowsOf } from '../pipeline/rows.ts'
+import { keysFrom } from '../privacy/keys.ts'
+import { parseBody } from './body.ts'
+import type { CanonicalEvent } from './event.ts'
+import { examine } from './examine.ts'
+import { formats } from './formats/index.ts'
+import { chance, mutated } from './fuzz.fixture.ts'
+import { decodeRecord } from './record.ts'
+import { type RejectedItem, rejectedPositions, saveRejected } from './rejected.ts'
+
+const { postgres, clickhouse } = await testStores()
+const keys = keysFrom('the secret of these tests')
+const receivedAt = Date.UTC(2026, 9, 1, 8)
+const runs = Number(process.env.ZHIKE_FUZZ ?? 4000)
+const seed = Number(process.env.ZHIKE_FUZZ_SEED ?? 1)
+
+test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and stored`, { timeout: 60_000 + runs * 10 }, async () => {
+  const random = chance(seed)
+  const seen = { events: 0, rejected: 0 }
+  let facts: Fact[] = []
+  let rejected: RejectedItem[] = []
+  let position = 0
+  for (let run = 0; run < runs; run++) {
+    const bytes = mutated(random)
+    const format = formats[random(formats.length)] ?? formats[0]
+    if (!format) throw new Error('there is a format')
+    const form = ['batch', 'import', 'track', 'identify'][random(8)] ?? 'batch'
+    const request = {
+      format,
+      form,
+      source: 'shop',
+      channel: 'other' as const,
+      receivedAt,
+      ip: '192.0.2.1',
+      bytes,
+      room: 0,
+      parsed: parseBody(bytes),
+    }
+    for (const { payload, count } of examine(request, 1 + random(3)).records) {
+      const record: LogRecord = { partition: 0, offset: position, count, appendedAt: receivedAt, payload }
+      const { items } = decodeRecord(record)
+      expect(items).toHaveLength(count)
+      for (const item of items) {
+        if ('event' in item) {
+          facts.push(factOf(position, item.event))
+          expect(() => JSON.stringify(item.raw())).not.toThrow()
+        } else {
+          expect(item.rejection.code, `seed ${seed}, run ${run}`).not.toBe('undecodable')
+          rejected.push({ position, source: 'shop', receivedAt, ...item })
+        }
+        position++
+      }
+    }
+    if (facts.length + rejected.length < 5000 && run + 1 < runs) continue
+    await store(facts, rejected)
+    seen.events += facts.length
+    seen.rejected += rejected.length
+    facts = []
+    rejected = []
+  }
+  expect(seen.events).toBeGreaterThan(runs / 10)
+  expect(seen.rejected).toBeGreaterThan(runs / 10)
+})
+
+function factOf(position: number, event: CanonicalEvent): Fact {
+  expect(event.identifiers.length).toBeGreaterThan(0)
+  expect(Number.isInteger(event.ts)).toBe(true)
+  expect(event.historical || event.ts <= receivedAt).toBe(true)
+  return { position, leaf: 1, event, identifiers: '["1"]' }
+}
+
+async function store(facts: readonly Fact[], rejected: readonly RejectedItem[]): Promise<void> {
+  const first = facts[0]?.position ?? 0
+  const rows = rowsOf(first, facts, change => [[change.key, change.op === 'set' ? change.value : null]])
+  for (const [table, { ids, lines }] of rows) {
+    await clickhouse.insert(table, lines.join('\n'))
+    const [row] = await clickhouse.query<{ stored: number }>(`select count() as stored from ${table} where range = {first:UInt64}`, {
+      first,
+    })
+    expect(row?.stored, table).toBe(ids.length)
+  }
+  const [times] = await clickhouse.query<{ sum: number }>(
+    'select sum(toUnixTimestamp64Milli(ts)) as sum from events where range = {first:UInt64}',
+    { first },
+  )
+  expect(times?.sum).toBe(facts.reduce((sum, { event }) => sum + event.ts, 0))
+  await postgres.transaction(tx => saveRejected(tx, keys, rejected))
+  const kept = await rejectedPositions(postgres, rejected[0]?.position ?? 0, (rejected.at(-1)?.position ?? -1) + 1)
+  expect(kept).toHaveLength(rejected.length)
+}
