@@ -29,14 +29,16 @@ const batchLimit = { maxEvents: 10_000, maxBytes: 16 * 2 ** 20 }
 /** Below this a batch waits a moment for company: many small parts would cost ClickHouse more than they are worth. */
 const smallBatch = 2_000
 const lingerMs = 100
-const inFlight = 2
+/** What may be on its way to ClickHouse: two large batches, or a few small ones, whose inserts mostly wait for the disk. */
+const eventsInFlight = 2 * batchLimit.maxEvents
+const rangesInFlight = 6
 
 /** Takes one partition of the log through the pipeline, in order, from where the last owner stopped. */
 export class Worker {
   readonly #deps: WorkerDependencies
   readonly #stopping = new AbortController()
   readonly #stopped = new Promise(resolve => this.#stopping.signal.addEventListener('abort', resolve))
-  readonly #storing = new Map<Position, Promise<void>>()
+  readonly #storing = new Map<Position, { events: number; stored: Promise<void> }>()
   #decided = 0
   #decidedAppendedAt = 0
   #trouble: string | undefined
@@ -63,7 +65,7 @@ export class Worker {
 
   /** Resolves when everything decided so far is stored. */
   async settled(): Promise<void> {
-    await Promise.all(this.#storing.values())
+    await Promise.all(this.#stores())
   }
 
   /** Why it does not work at the moment, or nothing. */
@@ -93,11 +95,11 @@ export class Worker {
         if (signal.aborted) break
         this.#trouble = 'the pipeline met a fault and tries again; see the log'
         this.#deps.log.error({ err: error, partition: this.#deps.partition }, 'the pipeline stumbled and starts again from what is decided')
-        await Promise.allSettled(this.#storing.values())
+        await Promise.allSettled(this.#stores())
         await this.#pause(1_000)
       }
     }
-    await Promise.allSettled(this.#storing.values())
+    await Promise.allSettled(this.#stores())
   }
 
   async #lease(): Promise<Lease | undefined> {
@@ -124,7 +126,7 @@ export class Worker {
         .close()
         .catch(error => this.#deps.log.error({ err: error, partition }, 'what is remembered of messages could not be saved'))
     }
-    await Promise.allSettled(this.#storing.values())
+    await Promise.allSettled(this.#stores())
     await releaseLease(postgres, lease)
   }
 
@@ -162,23 +164,32 @@ export class Worker {
     this.#decided = until
     this.#trouble = undefined
     this.#decidedAppendedAt = records.at(-1)?.appendedAt ?? 0
-    this.#track(batch.range, stored)
-    while (this.#storing.size >= inFlight) await Promise.race(this.#storing.values())
+    this.#track(batch.range, batch.items.length, stored)
+    while (this.#isFull()) await Promise.race(this.#stores())
   }
 
   /** Remembers a range until it is stored, and tells the log how far everything is stored. */
-  #track(range: Position, stored: Promise<void>): void {
-    const { events, partition } = this.#deps
+  #track(range: Position, events: number, stored: Promise<void>): void {
+    const { events: log, partition } = this.#deps
     const tracked = stored
       .then(() => {
         this.#storing.delete(range)
         const done = Math.min(this.#decided, ...[...this.#storing.keys()].map(offsetOf))
-        return events.commit('pipeline', partition, done)
+        return log.commit('pipeline', partition, done)
       })
       .catch(() => {
         this.#storing.delete(range)
       })
-    this.#storing.set(range, tracked)
+    this.#storing.set(range, { events, stored: tracked })
+  }
+
+  #stores(): Promise<void>[] {
+    return [...this.#storing.values()].map(({ stored }) => stored)
+  }
+
+  #isFull(): boolean {
+    const events = [...this.#storing.values()].reduce((sum, one) => sum + one.events, 0)
+    return this.#storing.size >= rangesInFlight || events >= eventsInFlight
   }
 
   /** Stores what was decided before the last stop and is perhaps not stored. */

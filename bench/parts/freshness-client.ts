@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { shopEvent } from './workload.ts'
+
+/** Sends events at an even rate, and measures how soon people who have just said who they are can be read. */
+
+const headers = { authorization: `Basic ${Buffer.from('bench-write-key:').toString('base64')}`, 'content-type': 'application/json' }
+const apiHeaders = { authorization: 'Bearer bench-api-key' }
+
+/** Single events and batches of twenty, evenly over each second. */
+async function send(url: string, perSecond: number, signal: AbortSignal): Promise<number> {
+  const batchSize = 20
+  const startedAt = performance.now()
+  let sent = 0
+  const waiting = new Set<Promise<unknown>>()
+  while (!signal.aborted) {
+    const due = ((performance.now() - startedAt) / 1_000) * perSecond
+    while (sent < due) {
+      const batch = Array.from({ length: batchSize }, (_, n) => shopEvent(1_000_000 + Math.floor((sent + n) / 20), (sent + n) % 20))
+      sent += batchSize
+      const answer = fetch(`${url}/v1/batch`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ batch, sentAt: new Date().toISOString() }),
+      })
+        .then(response => response.arrayBuffer())
+        .finally(() => waiting.delete(answer))
+      waiting.add(answer)
+    }
+    await sleep(5)
+  }
+  await Promise.all(waiting)
+  return sent
+}
+
+/** Ten times a second somebody new says who they are; how long until the profile shows it. */
+async function probe(url: string, seconds: number): Promise<number[]> {
+  const probes: Promise<number>[] = []
+  for (let n = 0; n < seconds * 10; n++) {
+    probes.push(one(url, `probe-${n}`))
+    await sleep(100)
+  }
+  return Promise.all(probes)
+}
+
+async function one(url: string, user: string): Promise<number> {
+  const body = JSON.stringify({ userId: user, messageId: user, traits: { level: 'gold' } })
+  const answer = await fetch(`${url}/v1/identify`, { method: 'POST', headers, body })
+  if (answer.status !== 200) throw new Error(`the collector answered ${answer.status}`)
+  await answer.arrayBuffer()
+  const acknowledgedAt = performance.now()
+  for (;;) {
+    const profile = await fetch(`${url}/api/profiles/user_id/${user}`, { headers: apiHeaders })
+    const text = await profile.text()
+    if (profile.status === 200 && text.includes('gold')) return performance.now() - acknowledgedAt
+    await sleep(5)
+  }
+}
+
+const [server = '', rate, lasting] = process.argv.slice(2)
+const stop = new AbortController()
+const load = send(server, Number(rate), stop.signal)
+await sleep(3_000)
+const delays = await probe(server, Number(lasting))
+stop.abort()
+process.send?.({ delays, sent: await load })
+process.disconnect?.()
