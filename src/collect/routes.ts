@@ -104,6 +104,8 @@ const listWriteKeys = createRoute({
   responses: { 200: { description: 'Keys, the newest first', content: json(z.object({ writeKeys: z.array(writeKey) })) } },
 })
 
+const week = 7 * 86_400
+
 const rotate = createRoute({
   method: 'post',
   path: '/api/sources/{key}/rotate',
@@ -111,19 +113,14 @@ const rotate = createRoute({
   summary: 'A new write key; the old ones are taken for some time yet',
   request: {
     params,
-    body: {
-      content: json(
-        z
-          .strictObject({
-            keepOldForSeconds: z
-              .int()
-              .min(0)
-              .max(366 * 86_400)
-              .default(7 * 86_400),
-          })
-          .openapi('Rotation', { example: { keepOldForSeconds: 604_800 } }),
-      ),
-    },
+    query: z.object({
+      keepOldForSeconds: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(52 * week)
+        .default(week),
+    }),
   },
   responses: { 200: { description: 'The new key', content: json(z.object({ writeKey: z.string() })) } },
 })
@@ -296,10 +293,10 @@ function writeKeyRoutes(app: OpenAPIHono, { postgres, keys, now, changed }: Coll
 
   app.openapi(rotate, async c => {
     const { key } = c.req.valid('param')
-    const { keepOldForSeconds } = c.req.valid('json') ?? {}
+    const { keepOldForSeconds } = c.req.valid('query')
     const writeKey = await postgres.transaction(async tx => {
       await audit(tx, now(), { who: c.var.caller.id, did: 'source.rotate', what: key })
-      return rotateWriteKey(tx, keys, key, (keepOldForSeconds ?? 7 * 86_400) * 1000, now())
+      return rotateWriteKey(tx, keys, key, keepOldForSeconds * 1000, now())
     })
     await changed()
     return c.json({ writeKey }, 200)
