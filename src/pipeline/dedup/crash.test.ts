@@ -34,7 +34,7 @@ test('killed at random moments, again and again, it takes no message twice and d
   const fingerprintsOf = fingerprinting(Buffer.alloc(32, 1))
   let committed = 0
   let covered = 0
-  for (let kill = 0; kill < 6; kill++) {
+  for (let kill = 0; kill < 5; kill++) {
     committed = await runUntilKilled(directory, committed, 200 + Math.random() * 800)
     const seen = await openSeenMessages({ directory, now: () => 400 * 86_400_000 })
     expect(seen.coveredThrough).toBeGreaterThanOrEqual(covered)

@@ -112,7 +112,7 @@ test('a message is new exactly when it was not seen in the days before, through 
       await seen.close()
       for (let i = 0; i <= copies; i++) rmSync(join(root, `copy-${i}`), { recursive: true, force: true })
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
   expect(steps).toContain('merge-finished')
 })
@@ -191,14 +191,14 @@ test('expired messages leave the disk, and neither runs nor files pile up', asyn
   let day = 400
   const seen = await opened({ now: () => day * dayMs, windowDays: 30, flushAt: 500 })
   let most = 0
-  for (let id = 0; day < 700; day++, id += 200) {
+  for (let id = 0; day < 560; day++, id += 200) {
     await take(seen, messages(id, id + 200, day), id + 200)
     await seen.flush()
     if (day > 450) most = Math.max(most, seen.stats().ids)
     expect(seen.stats().runs).toBeLessThanOrEqual(24)
   }
   expect(most).toBeLessThan(200 * 32 * 1.4)
-  expect(await take(seen, [message(200 * 280, 710), message(200 * 279 - 1, 710)], 1e6)).toEqual([0, 1])
+  expect(await take(seen, [message(200 * 140, 570), message(200 * 140 - 1, 570)], 1e6)).toEqual([0, 1])
   await seen.close()
   expect(runFiles(join(root, 'p0')).length).toBe(2 * (await runsNamed(join(root, 'p0'))).length)
 })
