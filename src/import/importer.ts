@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { CanonicalEvent } from '../collect/event.ts'
 import type { Position } from '../log/position.ts'
 import { Refusal } from '../refusal.ts'
-import { contentOf } from './content-hash.ts'
+import { type Content, contentOf } from './content-hash.ts'
 import { scopeOf } from './fingerprint.ts'
 import {
   type Checkpoint,
@@ -25,9 +25,10 @@ import {
   takeUp,
   unfinishedImports,
 } from './imports.ts'
-import { inspectFile } from './inspect.ts'
+import { inspectFile, type Sample } from './inspect.ts'
 import { Ledger, type OpenSeenRows } from './ledger.ts'
 import { type Mapping, readMapping } from './mapping/mapping.ts'
+import { type Preview, previewOf } from './preview.ts'
 import { readingOf } from './reading.ts'
 import { rejectsIn } from './rejects.ts'
 import { type RunDependencies, replayedBatch, runImport } from './run.ts'
@@ -48,6 +49,8 @@ export interface FileToImport {
   /** As the user knows it. */
   fileName: string
   mapping: unknown
+  /** Where it is known already. */
+  content?: Content
   name?: string | undefined
   /** Instead of the mapping's. */
   source?: string | undefined
@@ -64,6 +67,15 @@ export type Added =
 interface Turn {
   controller: AbortController
   ended: Promise<unknown>
+  pace?: Pace
+}
+
+/** How fast an import goes. */
+export interface Pace {
+  /** Rows, and bytes of the file, read since it was taken up. */
+  rows: number
+  bytes: number
+  seconds: number
 }
 
 /** Imports files one after the other. */
@@ -84,7 +96,7 @@ export class Importer {
     const mapping = readMapping(file.mapping)
     const source = sourceOf(mapping, file.source)
     const shape = await inspectFile(file.path, mapping.format, file.fileName)
-    const content = await contentOf(file.path)
+    const content = file.content ?? (await contentOf(file.path))
     const mappingHash = mappingHashOf(mapping, source, zone)
     const entry = { ...content, mapping: JSON.stringify(mapping), mappingHash, shape, scope: scopeOf(mapping, source), source }
     readingOf({ id: 0, receivedAt: 0, ...entry }, zone)
@@ -109,11 +121,11 @@ export class Importer {
    */
   run(id: number, onProgress: (at: Checkpoint) => void = () => {}): Promise<Import> {
     const controller = new AbortController()
-    const turn = this.#last.then(() => this.#run(id, onProgress, controller.signal)).finally(() => this.#turns.delete(id))
-    const ended = turn.catch(error => this.#deps.log.error({ err: error, import: id }, 'an import could not be run'))
+    const run = this.#last.then(() => this.#run(id, onProgress, controller.signal)).finally(() => this.#turns.delete(id))
+    const ended = run.catch(error => this.#deps.log.error({ err: error, import: id }, 'an import could not be run'))
     this.#turns.set(id, { controller, ended })
     this.#last = ended
-    return turn
+    return run
   }
 
   /** Sees to it that the import is under way, also one that was paused or has failed. @throws Refusal when it has ended */
@@ -125,6 +137,16 @@ export class Importer {
       throw new Refusal(409, 'import-ended', `The import is ${found.state}: it cannot go on.`)
     if (!this.#turns.has(id)) this.run(id).catch(() => {})
     return found
+  }
+
+  /** Undefined for an import that is not running here, or has only begun. */
+  paceOf(id: number): Pace | undefined {
+    return this.#turns.get(id)?.pace
+  }
+
+  /** Shows what would come of a file. */
+  preview(sample: Sample, mapping: unknown, name: string, rows: number): Preview {
+    return previewOf(sample, mapping, { name, rows, zone: this.#deps.zone, now: this.#deps.now() })
   }
 
   async pause(id: number): Promise<Import> {
@@ -184,6 +206,11 @@ export class Importer {
     return join(uploads, randomUUID())
   }
 
+  /** Removes an upload that was not added. */
+  async discard(path: string): Promise<void> {
+    await rm(path, { force: true })
+  }
+
   async #run(id: number, onProgress: (at: Checkpoint) => void, signal: AbortSignal): Promise<Import> {
     const { postgres, sink, now, log } = this.#deps
     const started = this.#isClosing ? undefined : await takeUp(postgres, id, now())
@@ -192,7 +219,8 @@ export class Importer {
     try {
       const { known, target } = await this.#ledgersOf(started)
       ledger = await this.#openLedger(started, known)
-      await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress, signal })
+      const paced = this.#paced(started, onProgress)
+      await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress: paced, signal })
       await Promise.race([sink.finish(), whenAborted(signal)])
       signal.throwIfAborted()
       await ledger.handOver(target)
@@ -206,6 +234,16 @@ export class Importer {
       return await importById(postgres, id)
     } finally {
       await ledger?.close()
+    }
+  }
+
+  #paced(started: Import, onProgress: (at: Checkpoint) => void): (at: Checkpoint) => void {
+    const turn = this.#turns.get(started.id)
+    const since = performance.now()
+    return at => {
+      const seconds = (performance.now() - since) / 1000
+      if (turn) turn.pace = { rows: at.rowsRead - started.rowsRead, bytes: at.bytesRead - started.bytesRead, seconds }
+      onProgress(at)
     }
   }
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { constants, gunzipSync } from 'node:zlib'
 import { Refusal } from '../refusal.ts'
 import type { Mapping } from './mapping/mapping.ts'
 import { chunksOf } from './readers/chunks.ts'
@@ -17,21 +18,33 @@ export interface FileShape {
   gzip: boolean
 }
 
-const sampleBytes = 512 * 1024
+export const sampleBytes = 256 * 1024
 const delimiters = [',', ';', '\t', '|'] as const
+
+/** The first bytes of a file, decompressed. */
+export interface Sample {
+  bytes: Buffer
+  /** There is nothing more in the file. */
+  isWhole: boolean
+  gzip: boolean
+}
 
 /**
  * Looks at the beginning of a file.
  * @throws Refusal when it is empty, not text in UTF-8, or has no header
  */
 export async function inspectFile(path: string, wanted: Mapping['format'], name: string): Promise<FileShape> {
-  const { bytes, final, gzip } = await beginningOf(path)
+  return shapeOf(await sampleOf(path), wanted, name)
+}
+
+/** @throws Refusal likewise */
+export function shapeOf({ bytes, isWhole, gzip }: Sample, wanted: Mapping['format'], name: string): FileShape {
   if (bytes.length === 0) throw new Refusal(422, 'file-empty', `${name} is empty.`)
-  checkText(bytes, final, name)
+  checkText(bytes, isWhole, name)
   const bom = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0
   const text = bytes.subarray(bom)
-  const kind = wanted?.kind ?? (text.toString('latin1').trimStart().startsWith('{') ? 'ndjson' : 'csv')
-  const shape = kind === 'csv' ? csvShape(text, final, wanted, name) : ndjsonShape(text, final)
+  const kind = wanted?.kind ?? (text.toString('latin1', 0, 1024).trimStart().startsWith('{') ? 'ndjson' : 'csv')
+  const shape = kind === 'csv' ? csvShape(text, isWhole, wanted, name) : ndjsonShape(text, isWhole)
   return { ...shape, kind, gzip, start: { offset: shape.start.offset + bom, line: shape.start.line } }
 }
 
@@ -40,23 +53,33 @@ export function scanOf(shape: FileShape): Scan {
   return shape.kind === 'csv' ? csvScan({ delimiter: shape.delimiter ?? ',' }, shape.header) : ndjsonScan(shape.header)
 }
 
-/** The first rows, for a proposal or a dry run; at most half a megabyte of them. */
-export async function firstRows(path: string, shape: FileShape): Promise<RowBlock | undefined> {
-  const { bytes, final } = await beginningOf(path)
-  const block = scanOf(shape)(bytes.subarray(shape.start.offset), final, shape.start)
-  return block.count > 0 ? block : undefined
+/** A sample that was sent: what is compressed is opened as far as it goes. @throws Refusal when it is damaged */
+export function sampleFrom(bytes: Buffer, isWhole: boolean): Sample {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return { bytes, isWhole, gzip: false }
+  try {
+    const opened = gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 64 * sampleBytes })
+    return { bytes: opened.subarray(0, 4 * sampleBytes), isWhole: isWhole && opened.length <= 4 * sampleBytes, gzip: true }
+  } catch {
+    throw new Refusal(422, 'file-damaged', 'The compressed file is damaged: copy it again.')
+  }
 }
 
-async function beginningOf(path: string): Promise<{ bytes: Buffer; final: boolean; gzip: boolean }> {
+/** The rows of a sample. */
+export function rowsOf({ bytes, isWhole }: Sample, shape: FileShape): RowBlock {
+  return scanOf(shape)(bytes.subarray(shape.start.offset), isWhole, shape.start)
+}
+
+/** A quarter of a megabyte, about, from the beginning of a file. */
+export async function sampleOf(path: string): Promise<Sample> {
   const reader = await chunksOf(path, 0)
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of reader.chunks) {
     chunks.push(chunk)
     size += chunk.length
-    if (size >= sampleBytes) return { bytes: Buffer.concat(chunks), final: false, gzip: reader.isGzip }
+    if (size >= sampleBytes) return { bytes: Buffer.concat(chunks), isWhole: false, gzip: reader.isGzip }
   }
-  return { bytes: Buffer.concat(chunks), final: true, gzip: reader.isGzip }
+  return { bytes: Buffer.concat(chunks), isWhole: true, gzip: reader.isGzip }
 }
 
 function checkText(bytes: Buffer, final: boolean, name: string): void {

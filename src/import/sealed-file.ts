@@ -13,6 +13,7 @@ export function frame(keys: Keys, plain: Buffer, context: string): Buffer {
 
 /** What the frames of a sealed file hold, one by one. @param until bytes of the file that count */
 export async function* framesOf(keys: Keys, path: string, until: number, contextAt: (offset: number) => string): AsyncGenerator<Buffer> {
+  if (until === 0) return
   const file = await open(path, 'r')
   try {
     for (let at = 0; at < until; ) {
