@@ -41,6 +41,7 @@ export class Worker {
   readonly #storing = new Map<Position, { events: number; stored: Promise<void> }>()
   #decided = 0
   #decidedAppendedAt = 0
+  #ahead: { from: number; read: Promise<ReadBatch> } | undefined
   #trouble: string | undefined
   #hurried = new AbortController()
   #running: Promise<void> | undefined
@@ -150,10 +151,11 @@ export class Worker {
 
   async #next(lease: Lease, remembered: RememberedMessages): Promise<void> {
     const { events, partition, processor, now } = this.#deps
-    const records = await events.read(partition, this.#decided, batchLimit)
-    if (records.length === 0) return
-    const batch = batchOf(records)
+    const { batch, appendedAt } = await this.#read()
     const until = offsetOf(untilOf(batch))
+    // A long queue is read ahead while the stores work on this batch; a short one grows meanwhile.
+    if (events.end(partition) - until >= smallBatch) this.#ahead = { from: until, read: readBatch(events, partition, until) }
+    this.#ahead?.read.catch(() => undefined)
     const { stored } = await processor.process(batch, remembered, {
       before: async tx => {
         const next = await holdLease(tx, lease, now())
@@ -163,9 +165,15 @@ export class Worker {
     })
     this.#decided = until
     this.#trouble = undefined
-    this.#decidedAppendedAt = records.at(-1)?.appendedAt ?? 0
+    this.#decidedAppendedAt = appendedAt
     this.#track(batch.range, batch.items.length, stored)
     while (this.#isFull()) await Promise.race(this.#stores())
+  }
+
+  #read(): Promise<ReadBatch> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead?.from === this.#decided ? ahead.read : readBatch(this.#deps.events, this.#deps.partition, this.#decided)
   }
 
   /** Remembers a range until it is stored, and tells the log how far everything is stored. */
@@ -233,6 +241,17 @@ export class Worker {
   async #pause(ms: number, ...signals: AbortSignal[]): Promise<void> {
     await sleep(ms, undefined, { signal: AbortSignal.any([this.#stopping.signal, ...signals]) }).catch(() => undefined)
   }
+}
+
+interface ReadBatch {
+  batch: Batch
+  /** When its last record was appended, ms. */
+  appendedAt: number
+}
+
+async function readBatch(events: Log, partition: number, from: number): Promise<ReadBatch> {
+  const records = await events.read(partition, from, batchLimit)
+  return { batch: batchOf(records), appendedAt: records.at(-1)?.appendedAt ?? 0 }
 }
 
 async function postgresHeartbeat({ postgres, now }: WorkerDependencies, lease: Lease): Promise<void> {
