@@ -1,7 +1,7 @@
 import type { Json, Rejection } from '../event.ts'
 import type { Head, Standalone } from '../format.ts'
 import { maxDepth, unrepresentable, weigh } from '../representable.ts'
-import { aroundOf, isObject } from './message.ts'
+import { aroundOf, isObject, type Message } from './message.ts'
 
 /** Far above what SDKs put into one request; what it bounds is the work that a small body can ask for. */
 export const maxItems = 5000
@@ -64,9 +64,18 @@ function sharedFault(context: unknown): Rejection | undefined {
   }
 }
 
-/** The same request with only some of its items. */
+/** A request with only these items, and what of the rest says something about them. */
 export function carrying(items: readonly unknown[], body: unknown, form: string): { form: string; body: unknown } {
-  return form === 'batch' || form === 'import' ? { form, body: { ...(body as object), batch: items } } : { form, body: items[0] }
+  if (form !== 'batch' && form !== 'import') return { form, body: items[0] }
+  const { context, sentAt }: Message = isObject(body) ? body : {}
+  return {
+    form,
+    body: {
+      batch: items,
+      ...(isObject(context) ? { context } : {}),
+      ...(typeof sentAt === 'string' || typeof sentAt === 'number' ? { sentAt } : {}),
+    },
+  }
 }
 
 /** The message with the type, context and time of sending that the request gave it, without the write key. */
