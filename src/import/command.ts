@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -61,6 +61,8 @@ export async function importFiles(
   options: ImportCommandOptions,
   output: ImportOutput,
 ): Promise<number> {
+  if (options.rejects !== undefined && files.length > 1)
+    throw new Refusal(422, 'usage', 'One file of rejects cannot serve several files: leave --rejects out, or import them one by one.')
   const mapping = options.map === undefined ? undefined : await mappingIn(options.map)
   const codes: number[] = []
   for (const file of files) {
@@ -191,6 +193,8 @@ async function followed(api: ImportApi, begun: ImportAnswer, progress: Progress)
 async function saveRejects(api: ImportApi, id: number, path: string): Promise<void> {
   const response = await api.send('GET', `/api/imports/${id}/rejected`)
   if (!response.body) return
+  // The mode counts only for a file that is created.
+  await rm(path, { force: true })
   await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(path, { mode: 0o600 }))
 }
 

@@ -3,14 +3,12 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestStores, testStores } from '../../test/stores.ts'
-import { openSeenMessages } from '../pipeline/dedup/seen-messages.ts'
-import { keysFrom } from '../privacy/keys.ts'
 import { Importer } from './importer.ts'
 import { type Import, importById } from './imports.ts'
-import { tableSink } from './table-sink.fixture.ts'
+import type { ImportBatch } from './sink.ts'
+import { tableSink, testImporter } from './table-sink.fixture.ts'
 
 let stores: TestStores
 let directory: string
@@ -151,7 +149,7 @@ test('rows that nobody can own are rejects, too, and not remembered', async () =
 test('a paused import goes on where it stopped', async () => {
   const source = fresh()
   const path = await importer.uploadPath()
-  await writeFile(path, header + numbered(200) + 'broken\n' + numbered(200, 200))
+  await writeFile(path, `${header}${numbered(200)}broken\n${numbered(200, 200)}`)
   const { import: added } = await importer.add({ path, fileName: 'orders.csv', mapping: orders(source) })
   let paused: Promise<unknown> | undefined
   const ended = await importer.run(added.id, () => {
@@ -209,7 +207,10 @@ test('a decided batch can be read again from the file', async () => {
   const batches = new Map<number, unknown[]>()
   const recording = {
     ...sink,
-    submit: (batch: Parameters<typeof sink.submit>[0]) => (batches.set(batch.range, [...batch.events]), sink.submit(batch)),
+    submit(batch: ImportBatch) {
+      batches.set(batch.range, [...batch.events])
+      return sink.submit(batch)
+    },
   }
   const own = new Importer({ ...importerDependencies(), sink: recording })
   for (const compressed of [false, true]) {
@@ -274,19 +275,7 @@ test('nothing is left but the rejects and the ledgers', async () => {
 })
 
 function importerDependencies() {
-  return {
-    postgres: stores.postgres,
-    keys: keysFrom('a secret for tests'),
-    sink: tableSink(stores.postgres),
-    zone: 'Asia/Shanghai',
-    batchRows: 7,
-    chunkBytes: 300,
-    directory,
-    openSeenRows: (path: string, inMemory?: number) =>
-      openSeenMessages({ directory: path, now: () => 1, windowDays: Number.POSITIVE_INFINITY, ...(inMemory ? { flushAt: inMemory } : {}) }),
-    log: pino({ level: 'silent' }),
-    now: () => Date.UTC(2026, 9, 1),
-  }
+  return { ...testImporter(stores.postgres, directory), batchRows: 7, chunkBytes: 300 }
 }
 
 function fresh(): string {

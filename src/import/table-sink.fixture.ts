@@ -1,5 +1,9 @@
+import { pino } from 'pino'
 import type { CanonicalEvent } from '../collect/event.ts'
+import { openSeenMessages } from '../pipeline/dedup/index.ts'
+import { keysFrom } from '../privacy/keys.ts'
 import type { Postgres } from '../store/postgres.ts'
+import type { ImporterDependencies } from './importer.ts'
 import type { BatchSink, RefusedRow } from './sink.ts'
 
 /** A sink for tests: events go into a table of PostgreSQL, decided and stored in one transaction. */
@@ -32,4 +36,19 @@ tableSink.events = async (postgres: Postgres, source: string): Promise<Canonical
     [source],
   )
   return rows.map(row => JSON.parse(row.event) as CanonicalEvent)
+}
+
+/** What an importer is made of in tests. */
+export function testImporter(postgres: Postgres, directory: string): ImporterDependencies {
+  return {
+    postgres,
+    keys: keysFrom('a secret for tests'),
+    sink: tableSink(postgres),
+    zone: 'Asia/Shanghai',
+    directory,
+    openSeenRows: (path, inMemory) =>
+      openSeenMessages({ directory: path, now: () => 1, windowDays: Number.POSITIVE_INFINITY, ...(inMemory ? { flushAt: inMemory } : {}) }),
+    log: pino({ level: 'silent' }),
+    now: () => Date.UTC(2026, 9, 1),
+  }
 }
