@@ -33,7 +33,7 @@ export const dataDirectory: Look = ({ dataDir, postgresUrl }) => {
   return hidden(dataDir, postgresUrl) ?? { about, state: 'ok', found: `${dataDir} is there, writable, its secrets are for its owner only` }
 }
 
-/** Started by root, PostgreSQL runs as an unprivileged user, who must be able to reach its files. */
+/** Started by root, PostgreSQL runs as an unprivileged user; what it cannot reach is kept in another place. */
 function hidden(dataDir: string, postgresUrl: string | undefined): Finding | undefined {
   if (postgresUrl !== undefined || process.getuid?.() !== 0) return undefined
   const closed = ancestors(dataDir).find(
@@ -42,9 +42,9 @@ function hidden(dataDir: string, postgresUrl: string | undefined): Finding | und
   if (!closed || closed === dataDir) return undefined
   return {
     about: 'data directory',
-    state: 'fault',
-    found: `PostgreSQL does not run as root, and ${closed} lets nobody else through to ${dataDir}`,
-    todo: 'choose a place such as /var/lib/zhike with ZHIKE_DATA, or start as another user',
+    state: 'warning',
+    found: `PostgreSQL does not run as root, and ${closed} lets nobody else through to ${dataDir}: its files are kept below /var/lib/zhike`,
+    todo: `to have them beside the others, choose another place with ZHIKE_DATA before the first start; ${dataDir}/postgres.place names where they are`,
   }
 }
 

@@ -9,4 +9,4 @@ export interface Finding {
 }
 
 /** Looks at one thing. Nothing to say is no finding. */
-export type Look = (config: Config) => Promise<Finding | undefined> | Finding | undefined
+export type Look = (config: Config) => Promise<Finding | Finding[] | undefined> | Finding | undefined

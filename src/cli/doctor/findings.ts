@@ -8,16 +8,26 @@ import { listeningPort } from './listening-port.ts'
 import { memory } from './memory.ts'
 import { nodeVersion } from './node-version.ts'
 import { serverState } from './server-state.ts'
+import { stores } from './stores.ts'
 
-const looks: readonly Look[] = [nodeVersion, memory, dataDirectory, diskSpace, embeddedEngines, givenStores, listeningPort, serverState]
+const looks: readonly Look[] = [
+  nodeVersion,
+  memory,
+  dataDirectory,
+  diskSpace,
+  embeddedEngines,
+  givenStores,
+  listeningPort,
+  serverState,
+  stores,
+]
 
 /** Every look, in order; one that breaks is a finding too. */
 export async function findingsOf(config: Config): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const look of looks) {
     try {
-      const finding = await look(config)
-      if (finding) findings.push(finding)
+      findings.push(...[(await look(config)) ?? []].flat())
     } catch (error) {
       findings.push({
         about: look.name,
