@@ -210,11 +210,12 @@ export class Worker {
     await events.commit('pipeline', partition, this.#decided)
   }
 
-  /** Brings what is remembered up to what is decided, from the log. */
+  /** Brings what is remembered up to what is decided, from the log. What comes after it is yet to be decided, and no repeat of itself. */
   async #replay(remembered: RememberedMessages): Promise<void> {
     const { events, partition } = this.#deps
     for (let next = Math.max(remembered.coveredThrough, events.start(partition)); next < this.#decided; ) {
-      const batch = batchOf(await events.read(partition, next, batchLimit))
+      const records = await events.read(partition, next, batchLimit)
+      const batch = batchOf(records.filter(({ offset }) => offset < this.#decided))
       await remembered.replay(batch, await this.#takenOf(batch))
       next = offsetOf(untilOf(batch))
     }
