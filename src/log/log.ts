@@ -8,7 +8,7 @@ export interface Log {
 
   /**
    * Resolves with the record's first offset once the record is durable.
-   * @param count offsets that the record takes (≥ 1): the events it holds
+   * @param count offsets that the record takes (1 … 2^20): the events it holds
    * The payload is the log's until then: do not alter it.
    * @throws LogFull when the disk is full or its reserve is reached, LogFailed when it refuses for another reason (the record is not in the log, try again later);
    * LogBusy when too much is waiting to be written; LogClosed after `close`; RangeError for a record that can never be taken

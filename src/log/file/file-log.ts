@@ -26,6 +26,8 @@ export interface FileLogSettings {
   retainEveryMs?: number
   /** Consumers that retention waits for even before their first commit. */
   consumers?: readonly string[]
+  /** Where a partition's offsets begin at least: how far others have recorded it, should the log have lost files that they had used. */
+  notBefore?: (partition: number) => Promise<number>
   /** Free space of the disk below which records are refused, so that the stores on it can still work. */
   reserveBytes?: number
   /** Payloads waiting to be written, in all partitions together; beyond it `append` rejects with LogBusy. */
@@ -61,15 +63,8 @@ export async function openFileLog(settings: FileLogSettings): Promise<FileLog> {
   const retention: Retention = { minMs: day, ...settings.retention }
 
   const open = async (number: number): Promise<Served> => {
-    const committed = consumers.furthest(number)
-    const { partition, active } = await recover(number, {
-      disk,
-      key,
-      directory,
-      cacheBytes: settings.cacheBytes ?? 16 * MiB,
-      committed,
-      report,
-    })
+    const used = Math.max(consumers.furthest(number), (await settings.notBefore?.(number)) ?? 0)
+    const { partition, active } = await recover(number, { disk, key, directory, cacheBytes: settings.cacheBytes ?? 16 * MiB, used, report })
     const waiting = waiters()
     const grown = () => waiting.grown(partition.end)
     const writer = new Writer(partition, active, { disk, key, now, segmentBytes, space, room, report, grown })
@@ -123,8 +118,8 @@ export async function openFileLog(settings: FileLogSettings): Promise<FileLog> {
       closed = true
       clearInterval(timer)
       for (const { waiting } of served) waiting.letGo()
-      await retaining.catch(() => {})
-      await Promise.all(served.map(({ writer }) => writer.close()))
+      const writing = served.map(({ writer }) => writer.close())
+      await Promise.all([...writing, retaining.catch(() => {})])
       await consumers.idle()
     },
   }

@@ -19,9 +19,12 @@ export const frameMagic = Buffer.from([0x5a, 0x4b, 0x46, 0x52])
 export const maxPayloadBytes = 32 * 1024 * 1024
 const maxBodyBytes = maxPayloadBytes + 64 * 1024
 
-/** Offsets a record may take: so a segment never holds more offsets than bytes. */
-export function maxCountOf(payload: Buffer): number {
-  return payload.length + rowBytes
+/** Offsets that one record may take. */
+export const maxCount = 2 ** 20
+
+/** So many offsets at most are in a file of this size, whatever is in it. */
+export function mostOffsetsIn(bytes: number): number {
+  return Math.ceil(bytes / rowBytes) * maxCount
 }
 
 /** What belongs to one segment alone. */
@@ -54,7 +57,7 @@ export interface Unwritten {
   count: number
 }
 
-const rowBytes = 8
+export const rowBytes = 8
 
 export function frameOf(records: readonly Unwritten[], base: number, at: number): Frame {
   let size = records.length * rowBytes

@@ -10,6 +10,7 @@ export interface FreeSpace {
 
 const everyMs = 1000
 const nearEveryMs = 100
+const nearBytes = 64 * 1024 * 1024
 
 export function freeSpace(disk: Disk, directory: string, reserveBytes: number): FreeSpace {
   let left = Number.POSITIVE_INFINITY
@@ -36,7 +37,7 @@ export function freeSpace(disk: Disk, directory: string, reserveBytes: number): 
       left -= bytes
     },
     refresh() {
-      const patience = left < reserveBytes / 4 ? nearEveryMs : everyMs
+      const patience = left < nearBytes ? nearEveryMs : everyMs
       if (!asking && performance.now() - askedAt < patience) return Promise.resolve()
       asking ??= ask()
       return asking

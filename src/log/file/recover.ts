@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Disk, DiskFile } from './disk.ts'
+import { mostOffsetsIn } from './frame.ts'
 import type { ReportOutcome } from './outcome.ts'
 import type { Partition } from './partition.ts'
 import { recentFrames } from './recent.ts'
@@ -17,8 +18,8 @@ interface Settings {
   key: Buffer
   directory: string
   cacheBytes: number
-  /** The furthest that a consumer has committed. */
-  committed: number
+  /** The furthest that anybody has used. */
+  used: number
   report: ReportOutcome
 }
 
@@ -30,25 +31,25 @@ interface Settings {
  * @throws LogKeyWrong
  */
 export async function recover(number: number, settings: Settings): Promise<Recovered> {
-  const { disk, report, committed, cacheBytes } = settings
+  const { disk, report, used, cacheBytes } = settings
   const directory = join(settings.directory, String(number))
   await prepareDirectory(disk, settings.directory, directory)
   const segments = await segmentsIn(number, directory, settings)
   const partition: Partition = { number, directory, segments, end: segments.at(-1)?.base ?? 0, recent: recentFrames(cacheBytes) }
   const last = segments.at(-1)
   const active = last ? await recoverLast(partition, last, settings) : null
-  if (committed <= partition.end) return { partition, active }
+  if (used <= partition.end) return { partition, active }
 
-  // Consumers have seen what is no longer here. Its offsets are not given out again: new records begin behind them, in a new segment.
+  // Somebody has seen what is no longer here. Its offsets are not given out again: new records begin behind them, in a new segment.
   report({
     kind: 'damaged',
     partition: number,
     file: last?.path ?? directory,
     position: last?.bytes ?? 0,
     from: partition.end,
-    to: committed,
+    to: used,
   })
-  partition.end = committed
+  partition.end = used
   await active?.file.close()
   return { partition, active: null }
 }
@@ -95,8 +96,8 @@ async function recoverLast(partition: Partition, segment: Segment, { disk, repor
     return null
   }
   if (!segment.secrets) {
-    // Where it ended cannot be known. An event takes a byte at least (`maxCountOf`), so from here on offsets are certainly new.
-    partition.end = segment.base + segment.bytes
+    // Where it ended cannot be known; from here on offsets are certainly new.
+    partition.end = segment.base + mostOffsetsIn(segment.bytes)
     reportDamage(partition, segment, { from: segment.base, to: partition.end, position: 0 }, report)
     return null
   }

@@ -1,7 +1,8 @@
 import { LogBusy, LogClosed, LogFailed, LogFull } from '../log.ts'
 import type { Disk, DiskFile } from './disk.ts'
-import { type Frame, frameHeaderBytes, frameOf, maxCountOf, maxPayloadBytes, seal, type Unwritten } from './frame.ts'
+import { type Frame, frameHeaderBytes, frameOf, maxCount, maxPayloadBytes, seal, type Unwritten } from './frame.ts'
 import type { FreeSpace } from './free-space.ts'
+import { groupQueue } from './group-queue.ts'
 import { codeOf, type ReportOutcome } from './outcome.ts'
 import type { Partition } from './partition.ts'
 import type { QueueRoom } from './queue-room.ts'
@@ -31,9 +32,6 @@ interface Active {
   file: DiskFile
 }
 
-/** A larger frame would hold up those behind it, and cost a reader more than it asked for. One record alone may be larger. */
-const maxFrameBytes = 4 * 1024 * 1024
-
 /**
  * The one writer of a partition. What arrives while a frame is being synced goes into the next one: the cost of a sync is shared by all who wait for it.
  * A frame that fails is refused as a whole and cut off again; after a failed sync, or when cutting fails, nothing more is written to that segment.
@@ -42,8 +40,7 @@ export class Writer {
   readonly #partition: Partition
   readonly #settings: WriterSettings
   #active: Active | null
-  #waiting: Waiting[] = []
-  #taken = 0
+  readonly #queue = groupQueue<Waiting>()
   #running = false
   #lastRun: Promise<void> = Promise.resolve()
   #ageLimit: number | null = null
@@ -60,7 +57,7 @@ export class Writer {
       const refusal = this.#refusalOf(payload, count)
       if (refusal) return reject(refusal)
       this.#settings.room.take(payload.length)
-      this.#waiting.push({ payload, count, resolve, reject })
+      this.#queue.push({ payload, count, resolve, reject })
       this.#run()
     })
   }
@@ -81,8 +78,7 @@ export class Writer {
 
   #refusalOf(payload: Buffer, count: number): Error | null {
     if (this.#closed) return new LogClosed('the log is closed')
-    if (!Number.isInteger(count) || count < 1 || count > maxCountOf(payload))
-      return new RangeError('a record takes one offset or more, one per byte at most')
+    if (!Number.isInteger(count) || count < 1 || count > maxCount) return new RangeError(`a record takes 1 to ${maxCount} offsets`)
     if (payload.length > maxPayloadBytes) return new RangeError(`a record of the log holds at most ${maxPayloadBytes} bytes`)
     const { room, space } = this.#settings
     if (!room.fits(payload.length))
@@ -102,39 +98,16 @@ export class Writer {
 
   async #work(): Promise<void> {
     try {
-      while (this.#taken < this.#waiting.length || this.#ageLimit !== null) {
+      while (!this.#queue.empty || this.#ageLimit !== null) {
         // One turn of the loop: those whose frame has just been acknowledged and those whose request has just arrived share the next one.
         await new Promise(resolve => setImmediate(resolve))
         if (this.#ageLimit !== null) await this.#rollByAge(this.#ageLimit)
-        const group = this.#nextGroup()
+        const group = this.#queue.next()
         if (group.length > 0) await this.#write(group)
       }
     } finally {
       this.#running = false
     }
-  }
-
-  #nextGroup(): Waiting[] {
-    const first = this.#taken
-    let bytes = 0
-    let waiting = this.#waiting[this.#taken]
-    while (waiting && (this.#taken === first || bytes + waiting.payload.length <= maxFrameBytes)) {
-      bytes += waiting.payload.length
-      this.#taken += 1
-      waiting = this.#waiting[this.#taken]
-    }
-    if (first === 0 && this.#taken === this.#waiting.length) {
-      const all = this.#waiting
-      this.#waiting = []
-      this.#taken = 0
-      return all
-    }
-    const group = this.#waiting.slice(first, this.#taken)
-    if (this.#taken * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#taken)
-      this.#taken = 0
-    }
-    return group
   }
 
   async #write(group: Waiting[]): Promise<void> {
