@@ -8,6 +8,7 @@ import { createCollector } from './collect/collector.ts'
 import { collectMetrics } from './collect/metrics.ts'
 import { collectRoutes } from './collect/routes.ts'
 import { openSourceRegistry } from './collect/source-registry.ts'
+import { ensureImportSource } from './collect/sources.ts'
 import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
@@ -17,6 +18,8 @@ import { eventStream } from './http/event-stream.ts'
 import { createLogger, type Logger } from './http/logger.ts'
 import { serve } from './http/server.ts'
 import type { ReadyCheck } from './http/status-routes.ts'
+import { importRoutes } from './import/routes.ts'
+import { overviewRoute } from './pipeline/overview.ts'
 import { storedThrough } from './pipeline/ranges.ts'
 import { pipelineRoutes } from './pipeline/routes.ts'
 import type { ProfileReader } from './profiles/read.ts'
@@ -77,7 +80,9 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
         app => accessRoutes(app, apiKeys, postgres),
         app => collectRoutes(app, { postgres, keys: core.keys, log: core.events, now, changed: () => sources.refresh() }),
         app => pipelineRoutes(app, { postgres, flush: () => core.pipeline.flush(), now }),
+        app => importRoutes(app, { importer: core.importer, postgres, ensureSource: key => ensureImportSource(postgres, key, now()) }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
+        app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })

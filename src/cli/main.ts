@@ -1,5 +1,6 @@
-import { Refusal } from '../refusal.ts'
+import { importFiles } from '../import/command.ts'
 import { version } from '../version.ts'
+import { fillDemo } from './fill-demo.ts'
 import { terminal } from './output.ts'
 import { run } from './program.ts'
 
@@ -17,18 +18,14 @@ function untilAsked(): Promise<void> {
   })
 }
 
-const notBuilt = async (): Promise<never> => {
-  throw new Refusal(501, 'not-built', 'this version cannot do that yet')
-}
-
 process.exitCode = await run(
   process.argv.slice(2),
   {
     ...terminal,
     environment: process.env,
     start: async config => (await import('../serve.ts')).startZhike(config),
-    fillDemo: notBuilt,
-    importFiles: notBuilt,
+    fillDemo,
+    importFiles,
     untilAsked,
   },
   version,

@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts'
-import type { Queryable } from '../store/postgres.ts'
+import type { Postgres, Queryable } from '../store/postgres.ts'
 import type { CanonicalEvent } from './event.ts'
 
 /** Where events come from: a site, an app, a server. */
@@ -44,6 +44,19 @@ export async function sourceNamed(db: Queryable, key: string): Promise<Source> {
   const [row] = await db.query<SourceRow>('select key, name, kind, enabled, created_at from sources where key = $1', [key])
   if (!row) throw unknownSource()
   return fromRow(row)
+}
+
+/** The source that a file names, made when it is new. It has no write key: nobody can send under its name. */
+export async function ensureImportSource(postgres: Postgres, key: string, now: number): Promise<void> {
+  if (!sourceKey.test(key))
+    throw new Refusal(422, 'source-refused', 'a source key begins with a small letter and goes on with small letters, digits, _ and -')
+  await postgres.transaction(async tx => {
+    const made = await tx.query(
+      `insert into sources (key, name, kind, enabled, created_at) values ($1, $1, 'import', true, $2) on conflict do nothing returning key`,
+      [key, new Date(now)],
+    )
+    if (made.length > 0) await announceChange(tx)
+  })
 }
 
 /** @throws Refusal 409 when there is one with this key */
