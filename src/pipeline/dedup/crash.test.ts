@@ -35,7 +35,7 @@ test('killed at random moments, again and again, it takes no message twice and d
   let committed = 0
   let covered = 0
   for (let kill = 0; kill < 5; kill++) {
-    committed = await runUntilKilled(directory, committed, 200 + Math.random() * 800)
+    committed = await runUntilKilled(directory, committed, 30_000 + Math.random() * 60_000)
     const seen = await openSeenMessages({ directory, now: () => 400 * 86_400_000 })
     expect(seen.coveredThrough).toBeGreaterThanOrEqual(covered)
     expect(seen.coveredThrough).toBeLessThanOrEqual(committed)
@@ -47,21 +47,26 @@ test('killed at random moments, again and again, it takes no message twice and d
   rmSync(root, { recursive: true })
 })
 
-function runUntilKilled(directory: string, committed: number, afterMs: number): Promise<number> {
+function runUntilKilled(directory: string, committed: number, afterMessages: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program, directory, String(committed)])
     let output = ''
     let errors = ''
     child.stdout.on('data', (data: Buffer) => {
-      if (output === '') setTimeout(() => child.kill('SIGKILL'), afterMs)
       output += data
+      if (!child.killed && lastLine(output) > committed + afterMessages) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30)
     })
     child.stderr.on('data', (data: Buffer) => {
       errors += data
     })
     child.on('exit', (_, signal) => {
       if (signal !== 'SIGKILL') reject(new Error(errors))
-      else resolve(Number(output.split('\n').at(-2)))
+      else resolve(lastLine(output))
     })
   })
+}
+
+/** Of whole lines: a kill may cut the last one. */
+function lastLine(output: string): number {
+  return Number(output.split('\n').at(-2))
 }

@@ -18,6 +18,7 @@ export function mergeAside(merge: Merge): Merging {
   if (count <= smallMerge) return { done: Promise.try(mergeRuns, merge), stop: async () => {} }
   let worker: Worker | undefined
   const done = new Promise<RunInfo | undefined>((resolve, reject) => {
+    // With options of its own, though none, a thread reads NODE_OPTIONS: there stands what takes the types out below node_modules.
     worker = new Worker(new URL('./merge-thread.ts', import.meta.url), { workerData: merge, execArgv: [] })
     worker.once('message', resolve)
     worker.once('error', reject)

@@ -203,6 +203,14 @@ test('expired messages leave the disk, and neither runs nor files pile up', asyn
   expect(runFiles(join(root, 'p0')).length).toBe(2 * (await runsNamed(join(root, 'p0'))).length)
 })
 
+test('without a window nothing is ever forgotten', async () => {
+  const seen = await opened({ now: () => 20_000 * dayMs, windowDays: Number.POSITIVE_INFINITY, flushAt: 20 })
+  for (let from = 0; from < 200; from += 20) await take(seen, messages(from, from + 20, 400 + from * 50), from + 20)
+  await seen.flush()
+  expect((await seen.probe(fingerprintsOf(messages(0, 200, 20_000)))).includes(1)).toBe(false)
+  await seen.close()
+})
+
 test('a clock that once ran ahead forgets nothing', async () => {
   let day = 400
   const seen = await opened({ now: () => day * dayMs, flushAt: 20 })

@@ -8,7 +8,7 @@ export interface SeenMessagesOptions {
   /** One directory per partition. Whoever opens it last owns it. */
   directory: string
   now: () => number
-  /** A message that comes again up to so many days after the day it was first received is a repeat. */
+  /** A message that comes again up to so many days after the day it was first received is a repeat. Infinity: for ever. */
   windowDays?: number
   /** Messages in memory before they go to disk. */
   flushAt?: number
