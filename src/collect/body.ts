@@ -10,11 +10,11 @@ export interface Parsed {
  * Undefined where it is neither.
  */
 export function parseBody(bytes: Buffer): Parsed | undefined {
-  const escaped = bytes.includes('\\u')
+  const text = textOf(bytes)
   try {
-    return { value: JSON.parse(textOf(bytes)), escaped }
+    return { value: JSON.parse(text), escaped: text.includes('\\u') }
   } catch {
-    const form = parseForm(bytes)
+    const form = parseForm(text)
     return form && { value: form, escaped: true }
   }
 }
@@ -26,10 +26,9 @@ function textOf(bytes: Buffer): string {
 /** The fields of the messages that are objects or lists: in a form they are JSON inside a field. */
 const structured = ['batch', 'properties', 'traits', 'context', 'integrations']
 
-function parseForm(bytes: Buffer): Record<string, unknown> | undefined {
-  const text = textOf(bytes).trim()
-  if (!/^[\w.%+-]+=/.test(text)) return undefined
-  const fields = new URLSearchParams(text)
+function parseForm(text: string): Record<string, unknown> | undefined {
+  if (!/^\s*[\w.%+-]+=/.test(text)) return undefined
+  const fields = new URLSearchParams(text.trim())
   try {
     const data = fields.get('data')
     if (data !== null) return JSON.parse(data)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import { type Log, LogBusy, LogClosed, LogFailed, LogFull } from '../log/log.ts'
 import { parseBody } from './body.ts'
 import { allowOrigin, allowRequest } from './cors.ts'
@@ -202,7 +203,8 @@ function addressOf(req: IncomingMessage, trustedProxies: number): string {
   const direct = req.socket.remoteAddress ?? ''
   if (trustedProxies === 0) return direct
   const named = String(req.headers['x-forwarded-for'] ?? '').split(',')
-  return named.at(-trustedProxies)?.trim() || direct
+  const address = named.at(-trustedProxies)?.trim() ?? ''
+  return isIP(address) > 0 ? address : direct
 }
 
 function siteOf(req: IncomingMessage, options: CollectorOptions): Site {

@@ -52,10 +52,10 @@ export function examine(request: Received, partitions: number): Examined {
 }
 
 /** @throws LogFull, LogClosed: then nothing may be acknowledged, though some of the records may stay */
-export async function append(log: Log, records: readonly Entry[]): Promise<void> {
+export function append(log: Log, records: readonly Entry[]): Promise<unknown> {
   const [only] = records
-  if (only && records.length === 1) await log.append(only.partition, only.payload, only.count)
-  else await Promise.all(records.map(({ partition, payload, count }) => log.append(partition, payload, count)))
+  if (only && records.length === 1) return log.append(only.partition, only.payload, only.count)
+  return Promise.all(records.map(({ partition, payload, count }) => log.append(partition, payload, count)))
 }
 
 function unreadable(request: Received, because: Rejection): Examined {

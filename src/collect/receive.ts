@@ -18,14 +18,13 @@ export interface Held {
 }
 
 /** Reads a body of any content type. */
-export async function receive(req: IncomingMessage, maxBytes: number, budget: Budget, held: Held): Promise<Reception> {
-  const declared = req.headers['content-length']
+export function receive(req: IncomingMessage, maxBytes: number, budget: Budget, held: Held): Promise<Reception> {
+  const { 'content-length': declared, 'content-encoding': encoding } = req.headers
   const length = declared === undefined ? undefined : Number(declared)
-  if (length !== undefined && length > maxBytes) return 'too_large'
-  if (budget.used + (length ?? 0) > budget.limit) return 'overloaded'
-  const raw = await (length === undefined ? readChunks(req, maxBytes, budget, held) : readKnown(req, length, budget, held))
-  const encoding = req.headers['content-encoding']
-  return typeof raw === 'string' || encoding === undefined ? raw : decompressed(raw.bytes, encoding, maxBytes)
+  if (length !== undefined && length > maxBytes) return Promise.resolve('too_large')
+  if (budget.used + (length ?? 0) > budget.limit) return Promise.resolve('overloaded')
+  const raw = length === undefined ? readChunks(req, maxBytes, budget, held) : readKnown(req, length, budget, held)
+  return encoding === undefined ? raw : raw.then(read => (typeof read === 'string' ? read : decompressed(read.bytes, encoding, maxBytes)))
 }
 
 /** Into memory with room for the record's envelope before it, so that the bytes are copied once. */
