@@ -160,6 +160,14 @@ test('replaying what is remembered already changes nothing, not even when it exp
   await seen.close()
 })
 
+test('within a batch the window counts from the message that was remembered, not from its repeats', async () => {
+  const seen = await opened()
+  await take(seen, [message(1, 400)], 1)
+  expect(await take(seen, [message(1, 430), message(1, 431), message(1, 431)], 4)).toEqual([0, 1, 0])
+  expect(await take(seen, [message(1, 461), message(1, 462)], 6)).toEqual([0, 1])
+  await seen.close()
+})
+
 test('probing changes nothing: a batch whose transaction failed is decided the same again', async () => {
   const seen = await opened()
   const prints = fingerprintsOf([message(1), message(2), message(1)])
