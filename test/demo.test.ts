@@ -38,8 +38,8 @@ test('the demo brings in all carried data in under a minute, and says what was f
   const said = await filled()
   expect(performance.now() - from).toBeLessThan(60_000)
   expect(said).toMatch(/profiles +6,883\n/)
-  expect(said).toMatch(/events +74,169\n/)
-  expect(said).toMatch(/grocery +56,735 events, \d{4}-/)
+  expect(said).toMatch(/events +74,169, 2016-11-14 to /)
+  expect(said).toMatch(/grocery 56,735/)
   expect(said).toMatch(/rejected +0 rows\n/)
   expect(said).toMatch(/74,169 rows in [\d.]+ s, [\d,]+ rows a second/)
 }, 120_000)
@@ -47,7 +47,7 @@ test('the demo brings in all carried data in under a minute, and says what was f
 test('a second time brings nothing', async () => {
   const said = await filled()
   expect(said).toContain('orders.ndjson.gz: was here already')
-  expect(said).toMatch(/events +74,169\n/)
+  expect(said).toMatch(/events +74,169, 2016-11-14 to /)
 })
 
 test('a household can be read with its traits, and its orders with their products', async () => {

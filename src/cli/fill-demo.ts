@@ -1,7 +1,7 @@
 import { openAsBlob, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Overview } from '../profiles/overview.ts'
+import type { Overview } from '../pipeline/overview.ts'
 import { Refusal } from '../refusal.ts'
 import type { ApiClient } from './api-client.ts'
 import type { FillDemo } from './context.ts'

@@ -1,6 +1,7 @@
 import { apiClient } from '../api-client.ts'
 import { type CliCommand, configOf } from '../context.ts'
 import { apiKeyOf } from '../with-server.ts'
+import { tellKeys } from './serve.ts'
 
 /** `zhike demo`: a workspace filled from the carried data through the real doors. */
 export const demo: CliCommand = (program, context) => {
@@ -11,10 +12,14 @@ export const demo: CliCommand = (program, context) => {
     .option('--clinic', 'the aesthetic-medicine clinic with its generated people', false)
     .option('--exit', 'stop when it is filled', false)
     .action(async (options: { port?: string; clinic: boolean; exit: boolean }, command) => {
-      const config = configOf(command, context, { ZHIKE_PORT: options.port })
+      const config = configOf(command, context, {
+        ZHIKE_PORT: options.port,
+        ZHIKE_LOG_LEVEL: context.environment.ZHIKE_LOG_LEVEL ?? 'warn',
+      })
       const started = await context.start(config)
       try {
         await context.fillDemo(apiClient(started.url, apiKeyOf(config)), { clinic: options.clinic }, context)
+        tellKeys(config, context)
         if (!options.exit) await context.untilAsked()
       } finally {
         await started.stop()
