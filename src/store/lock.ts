@@ -1,10 +1,14 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, realpathSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { close as closeLibrary, DataType, load, open as openLibrary } from 'ffi-rs'
+import { Refusal } from '../refusal.ts'
 
 /** The data directory is in use by another process. */
-export class DataDirectoryInUse extends Error {
-  override name = 'DataDirectoryInUse'
+export class DataDirectoryInUse extends Refusal {
+  constructor(sentence: string) {
+    super(409, 'in-use', sentence)
+    this.name = 'DataDirectoryInUse'
+  }
 }
 
 /** What this process holds, by real path: how often, and the file. */
@@ -56,7 +60,11 @@ function lockedFile(dataDir: string): number {
   }
   closeSync(file)
   if (fault !== wouldBlock)
-    throw new Error(`${dataDir} cannot be locked (error ${fault}): its file system has no locks. Choose another place with ZHIKE_DATA.`)
+    throw new Refusal(
+      500,
+      'data-directory',
+      `${dataDir} cannot be locked (error ${fault}): its file system has no locks. Choose another place with ZHIKE_DATA.`,
+    )
   const owner = ownerIn(path)
   throw new DataDirectoryInUse(
     `Another Zhike process${owner ? ` (pid ${owner})` : ''} is using ${dataDir}. Stop it first, or give this one a directory of its own with ZHIKE_DATA.`,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { Refusal } from '../refusal.ts'
 import type { ClickHouse } from './clickhouse.ts'
 import type { Postgres, Queryable } from './postgres.ts'
 
@@ -11,8 +12,11 @@ export interface Migration {
 }
 
 /** An applied migration was changed afterwards, or this program is older than the store. */
-export class MigrationRefused extends Error {
-  override name = 'MigrationRefused'
+export class MigrationRefused extends Refusal {
+  constructor(sentence: string) {
+    super(500, 'migration', sentence)
+    this.name = 'MigrationRefused'
+  }
 }
 
 export function migrationsFor(store: 'postgres' | 'clickhouse'): Migration[] {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Keys } from '../privacy/keys.ts'
+import { Refusal } from '../refusal.ts'
 import { type ClickHouse, connectClickHouse } from './clickhouse.ts'
 import { startClickHouse } from './embedded/clickhouse.ts'
 import type { Engine } from './embedded/engine.ts'
@@ -37,6 +38,8 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
   const reached = await reachStores(options)
   const { postgres, clickhouse, close } = reached
   try {
+    await answering('PostgreSQL', reached.postgresUrl, postgres)
+    await answering('ClickHouse', reached.clickhouseUrl, clickhouse)
     const applied = [...(await migratePostgres(postgres)), ...(await migrateClickHouse(clickhouse, postgres))]
     if (applied.length > 0) options.log.info({ applied }, 'migrations applied')
   } catch (error) {
@@ -84,6 +87,21 @@ export async function reachStores(options: StoreOptions): Promise<Stores> {
 interface Reached {
   url: string
   engine?: Engine
+}
+
+/** @throws Refusal with a sentence when a server that was given by URL does not answer */
+async function answering(name: string, url: string, store: { query(text: string): Promise<unknown> }): Promise<void> {
+  try {
+    await store.query('select 1')
+  } catch (error) {
+    const { host } = new URL(url)
+    const { message, code } = error as NodeJS.ErrnoException
+    throw new Refusal(
+      503,
+      'unreachable',
+      `${name} at ${host} does not answer: ${message || code}. Check that it runs, its address, user and password in the environment, and the firewall between.`,
+    )
+  }
 }
 
 /** Waits for all; when one fails, those that started are stopped before the failure is passed on. */

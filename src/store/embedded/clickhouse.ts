@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { serverXml, usersXml } from './clickhouse-config.ts'
-import { type Engine, type EngineProcess, engineEnvironment, runEngine } from './engine.ts'
+import { type Engine, type EngineProcess, engineEnvironment, Hopeless, runEngine } from './engine.ts'
 import { freePorts } from './ports.ts'
 
 export interface EmbeddedClickHouse {
@@ -71,7 +71,8 @@ function libraryPath(): string {
   } catch {
     // Falls through to the sentence.
   }
-  throw new Error(
+  throw new Hopeless(
+    'engine-missing',
     `There is no ClickHouse for ${process.platform}-${process.arch} in this installation (${name}). Run npm install again with optional packages, or set ZHIKE_CLICKHOUSE_URL to a server of your own.`,
   )
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { Refusal } from '../../refusal.ts'
 
 /** One running child process of an engine. */
 export interface EngineProcess {
@@ -95,8 +96,11 @@ async function firstStart(parts: EngineParts): Promise<EngineProcess> {
 }
 
 /** No further attempt would change it. */
-export class Hopeless extends Error {
-  override name = 'Hopeless'
+export class Hopeless extends Refusal {
+  constructor(code: string, sentence: string) {
+    super(500, code, sentence)
+    this.name = 'Hopeless'
+  }
 }
 
 /** Resolves once the process answers, or is to be stopped. @throws when it ends or keeps silent */
@@ -107,10 +111,11 @@ async function answering(parts: EngineParts, started: EngineProcess, stopped?: A
   })
   for (let heardAt = performance.now(); !stopped?.aborted; await sleep(20)) {
     const answer = await parts.probe()
-    if (ended !== undefined) throw new Error(`${parts.name} ended while starting: ${ended}`)
+    if (ended !== undefined) throw new Refusal(503, 'engine', `${parts.name} ended while starting: ${ended}`)
     if (answer === 'ready') return
     if (answer === 'starting') heardAt = performance.now()
-    if (performance.now() - heardAt > silentForMs) throw new Error(`${parts.name} has not answered for ${silentForMs / 1000} s`)
+    if (performance.now() - heardAt > silentForMs)
+      throw new Refusal(503, 'engine', `${parts.name} has not answered for ${silentForMs / 1000} s`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
+import { Hopeless } from './engine.ts'
 
 /** Who PostgreSQL runs as; empty for ourselves. */
 export interface Account {
@@ -32,7 +33,8 @@ function created(name: string): Account {
   const account = accountOf(name)
   if (account) return account
   const reason = made.stderr?.toString().trim() || made.error?.message
-  throw new Error(
+  throw new Hopeless(
+    'account',
     `PostgreSQL does not run as root, and the user “${name}” could not be created (${reason}). Create it, start Zhike as another user, or set ZHIKE_POSTGRES_URL.`,
   )
 }

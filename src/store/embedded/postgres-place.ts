@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from 'pino'
+import { Hopeless } from './engine.ts'
 import { type Account, may } from './postgres-account.ts'
 
 /** Where root keeps what the unprivileged user of PostgreSQL cannot get to elsewhere, under /root say. */
@@ -43,7 +44,8 @@ export function placeOfPrograms(native: string, version: string, account: Accoun
     }
   }
   if (may(account, '-x', join(copy, 'bin', 'postgres'))) return copy
-  throw new Error(
+  throw new Hopeless(
+    'data-directory',
     `PostgreSQL does not run as root, and its user cannot get to ${native}. Install Zhike in a place such as /opt, start it as another user, or set ZHIKE_POSTGRES_URL.`,
   )
 }
@@ -61,7 +63,8 @@ function owned(place: string, { uid, gid }: Account): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES' && (error as NodeJS.ErrnoException).code !== 'EPERM') throw error
   }
-  throw new Error(
+  throw new Hopeless(
+    'data-directory',
     `The user that runs PostgreSQL (${uid ?? process.getuid?.()}) may not write ${place}. Start Zhike as the user who owns ${basename(place)}, or choose another ZHIKE_DATA.`,
   )
 }

@@ -70,10 +70,10 @@ function installed(): { native: string; version: string } {
     const folder = join(dirname(createRequire(import.meta.url).resolve(name)), '..')
     const { version } = createRequire(import.meta.url)(join(folder, 'package.json')) as { version: string }
     return { native: join(folder, 'native'), version }
-  } catch (error) {
-    throw new Error(
+  } catch {
+    throw new Hopeless(
+      'engine-missing',
       `There is no PostgreSQL for ${process.platform}-${process.arch} in this installation (${name}). Run npm install again with optional packages, or set ZHIKE_POSTGRES_URL to a server of your own.`,
-      { cause: error },
     )
   }
 }
@@ -99,7 +99,7 @@ async function initialise(initdb: string, directory: string, password: string, a
       child.once('error', reject)
       child.once('close', resolve)
     })
-    if (code !== 0) throw new Error(`PostgreSQL could not make its data directory: ${(await said).trim()}`)
+    if (code !== 0) throw new Hopeless('engine', `PostgreSQL could not make its data directory: ${(await said).trim()}`)
     rmdirSync(directory)
     renameSync(making, directory)
   } finally {
@@ -131,7 +131,7 @@ function launch(postgres: string, args: string[], directory: string, account: Ac
   let last = ''
   child.stderr.setEncoding('utf8').on('data', (said: string) => {
     last = said.trim().split('\n').at(-1) ?? last
-    log[/ (FATAL|PANIC): /.test(said) ? 'warn' : 'debug']({ engine: 'PostgreSQL' }, said.trim())
+    log[/ (FATAL|PANIC): (?!.*the database system is)/.test(said) ? 'warn' : 'debug']({ engine: 'PostgreSQL' }, said.trim())
   })
   const ended = new Promise<string>(resolve => {
     const end = (how: string) => {
@@ -158,6 +158,7 @@ async function probe(url: string, directory: string): Promise<'ready' | 'startin
     if (code === cannotConnectNow) return 'starting'
     if (code === invalidPassword)
       throw new Hopeless(
+        'other-secret',
         `The PostgreSQL data in ${directory} was made under another secret. Start with the ZHIKE_SECRET, or the file “secret”, that it was made with.`,
       )
     return 'silent'

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Hopeless } from './engine.ts'
 
 /**
  * Frees a data directory, which we hold the lock of, from a PostgreSQL that outlived its Zhike: asks it to end, then makes it. Also from the
@@ -13,7 +14,10 @@ export async function endStalePostmaster(directory: string): Promise<void> {
     const holders = [...new Set([...postmasterIn(file, directory), ...workersIn(directory)])]
     if (holders.length === 0) break
     if (waitedMs > 40_000)
-      throw new Error(`An old PostgreSQL (process ${holders.join(', ')}) still holds ${directory} and does not end; end it by hand.`)
+      throw new Hopeless(
+        'engine',
+        `An old PostgreSQL (process ${holders.join(', ')}) still holds ${directory} and does not end; end it by hand.`,
+      )
     if (waitedMs === 0) for (const pid of holders) send(pid, 'SIGINT')
     if (waitedMs === 15_000) for (const pid of holders) send(pid, 'SIGQUIT')
     if (waitedMs === 30_000) for (const pid of holders) send(pid, 'SIGKILL')
