@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -18,6 +17,7 @@ import { fingerprinting, openSeenMessages } from './pipeline/dedup/index.ts'
 import { domainsOf } from './pipeline/domains.ts'
 import { ImportSink, itemOf } from './pipeline/import-sink.ts'
 import { pipelineMetrics } from './pipeline/metrics.ts'
+import { ownerOf } from './pipeline/owner.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { Processor } from './pipeline/processor.ts'
 import { preparedRanges } from './pipeline/ranges.ts'
@@ -102,7 +102,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   const metrics = pipelineMetrics(registry)
   const processor = new Processor({ postgres, clickhouse, domains, metrics, log, now })
   const fingerprints = fingerprinting(keys.derive('message-ids'))
-  const owner = randomUUID()
+  const owner = ownerOf(config.dataDir)
   const workers = Array.from(
     { length: events.partitions },
     (_, partition) =>
