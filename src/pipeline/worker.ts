@@ -139,6 +139,7 @@ export class Worker {
       const waiting = events.end(partition) - this.#decided
       if (waiting === 0) {
         await postgresHeartbeat(this.#deps, lease)
+        this.#trouble = undefined
         await Promise.race([events.wait(partition, this.#decided, leaseMs / 3), this.#stopped])
         continue
       }
