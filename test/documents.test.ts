@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readMapping } from '../src/import/mapping/mapping.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (page: string) => readFileSync(join(root, page), 'utf8')
@@ -45,4 +46,9 @@ test('docs/operate.md names every setting of the environment, and no other', () 
 test.each(['README.md', 'README.zh.md'])('the map of %s has every folder of src', page => {
   const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter(entry => entry.isDirectory())
   expect(folders.map(({ name }) => name).filter(name => !read(page).includes(`\`src/${name}\``))).toEqual([])
+})
+
+test('the mapping that docs/import.md shows can be used', () => {
+  const [, document = ''] = /```json\n(.+?)```/s.exec(read('docs/import.md')) ?? []
+  expect(readMapping(JSON.parse(document)).event).toBe('Order Completed')
 })
