@@ -95,7 +95,7 @@ function drawerFaults(sources: Source[]): string[] {
 }
 
 function leavingSrc(imports: Import[]): string[] {
-  const leaving = imports.filter(({ to }) => to.startsWith('../') && to !== '../package.json')
+  const leaving = imports.filter(({ to }) => to.startsWith('../') && /\.[cm]?[jt]s$/.test(to))
   return leaving.map(({ from, to }) => `src/${from} imports ${to.slice(3)}: the program may not need what is outside of src/; move it in`)
 }
 
