@@ -39,6 +39,10 @@ test('a large number in a JSON column stays a number', async () => {
   ])
 })
 
+test('days begin in UTC, wherever the server stands', async () => {
+  expect(await clickhouse.query('select timezone() as zone')).toEqual([{ zone: 'UTC' }])
+})
+
 test('an answer streams row by row, and leaving it early leaves the connection usable', async () => {
   let sum = 0
   for await (const { number } of clickhouse.stream<{ number: number }>('select number from numbers({n:UInt32})', { n: 10_000 }))

@@ -31,6 +31,8 @@ const settings: Record<string, string | number> = {
   input_format_try_infer_dates: 0,
   input_format_try_infer_datetimes: 0,
   output_format_json_quote_64bit_integers: 0,
+  // Days and hours in statements mean the same on every server.
+  session_timezone: 'UTC',
 }
 
 /** A failure in the middle becomes the status of the answer. */

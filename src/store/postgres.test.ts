@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { testStores } from '../../test/stores.ts'
+import { connectPostgres } from './postgres.ts'
 
-const { postgres } = await testStores()
+const { postgres, postgresUrl } = await testStores()
 
 const phone = '19900001234'
 
@@ -37,6 +38,16 @@ test('int8 is a number where that is exact and text where it is not', async () =
   expect(await postgres.query('select 9007199254740991::int8 as safe, 9007199254740993::int8 as large')).toEqual([
     { safe: 9007199254740991, large: '9007199254740993' },
   ])
+})
+
+test('days begin in UTC, wherever the server stands', async () => {
+  const [{ database } = { database: '' }] = await postgres.query<{ database: string }>('select current_database() as database')
+  await postgres.query(`alter database ${database} set timezone to 'Asia/Shanghai'`)
+  const fresh = connectPostgres(postgresUrl, { connections: 1 })
+  expect(await fresh.query(`select date_trunc('day', '2026-10-01T23:00:00Z'::timestamptz) = '2026-10-01T00:00:00Z' as utc`)).toEqual([
+    { utc: true },
+  ])
+  await fresh.close()
 })
 
 test('an error carries its code and constraint but no values', async () => {

@@ -27,6 +27,8 @@ export function connectPostgres(url: string, options: { connections?: number } =
     application_name: 'zhike',
     keepAlive: true,
     connectionTimeoutMillis: 30_000,
+    // Days and hours in statements mean the same on every server.
+    onConnect: async client => void (await client.query(`set timezone to 'UTC'`)),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         oid === int8 ? fromInt8 : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
