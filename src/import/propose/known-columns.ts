@@ -18,9 +18,9 @@ const trait = (key: string, pattern: RegExp, type: 'string' | 'number' | 'date' 
 
 /** Names are compared in lower case, words joined by `_`. First match wins. */
 const known: readonly (readonly [RegExp, ColumnSort])[] = [
-  identifier('unionid', /^(wx_|wechat_|weixin_)?union_?id$|^微信unionid$/),
+  identifier('unionid', /^(wx_|wechat_|weixin_)?union_?id$|^微信union_?id$/),
   identifier('external_userid', /^external_?user_?id$|^(企微|企业微信)(外部)?(联系人|客户)id$/),
-  identifier('openid', /^(wx_|wechat_|weixin_|mini_?(program|app)_|mp_)?open_?id$|^微信openid$|^小程序openid$/),
+  identifier('openid', /^(wx_|wechat_|weixin_|mini_?(program|app)_|mp_)?open_?id$|^(微信|小程序|公众号)open_?id$/),
   identifier(
     'phone',
     /^((customer|user|member|buyer|contact|receiver)_)?(phone|mobile|cell|tel|telephone|cellphone|mobilephone)(_?(number|no|num))?$/,
