@@ -5,8 +5,9 @@ import { confirmSecret } from './access/secret-check.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
-import { documentsOf, namespaceCache, storedRules } from './identity/namespace-cache.ts'
+import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
+import { identityReader } from './identity/read.ts'
 import { type Identity, identityWith } from './identity/resolve.ts'
 import { Importer } from './import/importer.ts'
 import { importPartition } from './import/sink.ts'
@@ -21,6 +22,7 @@ import { ownerOf } from './pipeline/owner.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { Processor } from './pipeline/processor.ts'
 import { preparedRanges } from './pipeline/ranges.ts'
+import { reattribute } from './pipeline/reattribute.ts'
 import { rememberMessages } from './pipeline/remembered.ts'
 import { mirrorRoots } from './pipeline/roots.ts'
 import { Worker } from './pipeline/worker.ts'
@@ -97,8 +99,9 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   const dictionary = await openDictionary(postgres, now)
   const cache = namespaceCache()
   const identity = identityWith(keys, cache)
-  const namespaces = forAWhile(async () => storedRules(await documentsOf(postgres)), namespacesForMs)
-  const domains = domainsOf({ keys, identity, namespaces, dictionary, now })
+  const identities = identityReader(keys, cache)
+  const namespaces = forAWhile(() => identities.rules(postgres), namespacesForMs)
+  const domains = domainsOf({ keys, identity, identities, dictionary, now })
   const metrics = pipelineMetrics(registry)
   const processor = new Processor({ postgres, clickhouse, domains, metrics, log, now })
   const fingerprints = fingerprinting(keys.derive('message-ids'))
@@ -127,7 +130,10 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     processor,
     workers,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
-    () => mirrorRoots(postgres, clickhouse),
+    async () => {
+      await mirrorRoots(postgres, clickhouse)
+      await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now })
+    },
   )
   const importer = new Importer({
     postgres,

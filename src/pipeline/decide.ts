@@ -10,8 +10,8 @@ import { Tally } from './stats.ts'
 export interface Domains {
   /** Takes personal data out of everything that leaves PostgreSQL. */
   redact(event: CanonicalEvent): CanonicalEvent
-  /** The hashes of each event's identifiers, strongest first: UInt64 in decimal, as JSON text. */
-  identifiersOf(events: readonly CanonicalEvent[]): Promise<string[]>
+  /** The hashes of each event's identifiers, what chose its leaf first: UInt64 in decimal, as JSON text. */
+  identifiersOf(db: Queryable, events: readonly CanonicalEvent[], leaves: readonly number[]): Promise<string[]>
   /** Which leaf each event goes to, and the hashes of its identifiers; or why it cannot be anybody's. */
   resolve(tx: Queryable, events: readonly Located[]): Promise<(Resolved | { refused: RejectedItem['rejection'] })[]>
   /** Traits and consents become part of the profiles. */
@@ -95,12 +95,16 @@ export async function decide(tx: Queryable, domains: Domains, batch: Batch, fres
 }
 
 /** The facts of a range that was decided before, from its batch and its outcome. */
-export async function recall(domains: Domains, batch: Batch, outcome: Uint32Array): Promise<Fact[]> {
+export async function recall(db: Queryable, domains: Domains, batch: Batch, outcome: Uint32Array): Promise<Fact[]> {
   const events = batch.items.flatMap((item, index) => {
     const leaf = outcome[index] ?? 0
     return leaf > 0 && 'event' in item ? [{ position: batch.range + index, leaf, event: item.event }] : []
   })
-  const identifiers = await domains.identifiersOf(events.map(({ event }) => event))
+  const identifiers = await domains.identifiersOf(
+    db,
+    events.map(({ event }) => event),
+    events.map(({ leaf }) => leaf),
+  )
   return events.map(({ position, leaf, event }, index) => ({
     position,
     leaf,

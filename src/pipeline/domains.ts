@@ -3,8 +3,7 @@ import type { Dictionary } from '../dictionary/dictionary.ts'
 import { facetKeysOf, facetsOf } from '../dictionary/facets.ts'
 import type { Marks } from '../dictionary/marks.ts'
 import { hiddenTrait, isPersonalTrait, redact } from '../dictionary/personal.ts'
-import type { NamespaceRules } from '../identity/namespace-rules.ts'
-import { readerOf } from '../identity/normalise.ts'
+import type { IdentityReader } from '../identity/read.ts'
 import type { Identity } from '../identity/resolve.ts'
 import type { Keys } from '../privacy/keys.ts'
 import { applyToProfiles } from '../profiles/facts.ts'
@@ -14,24 +13,24 @@ import type { TraitRows } from './rows.ts'
 export interface DomainParts {
   keys: Keys
   identity: Identity
-  namespaces: () => Promise<NamespaceRules>
+  /** Reads identifiers without learning from them. */
+  identities: IdentityReader
   dictionary: Dictionary
   now: () => number
 }
 
 /** The domains as the pipeline uses them. */
-export function domainsOf({ keys, identity, namespaces, dictionary, now }: DomainParts): Domains & { traitRows: TraitRows } {
+export function domainsOf({ keys, identity, identities, dictionary, now }: DomainParts): Domains & { traitRows: TraitRows } {
   const marks = (): Marks => dictionary.marks()
   return {
     redact: event => redact(event, keys.blindIndex, marks()),
-    async identifiersOf(events) {
-      const read = readerOf(await namespaces(), keys)
-      return events.map(({ identifiers }) => {
-        const usable = identifiers.map(read).filter(one => typeof one !== 'string')
-        const ordered = usable.sort((a, b) => a.rule.rank - b.rule.rank)
-        return `[${[...new Set(ordered.map(({ unsigned }) => `"${unsigned}"`))].join()}]`
-      })
-    },
+    identifiersOf: (db, events, leaves) =>
+      identities.hashesOf(
+        db,
+        // As `resolve` reads them.
+        events.map(({ identifiers, operation }) => (operation?.kind === 'alias' ? [...identifiers, operation.previous] : identifiers)),
+        leaves,
+      ),
     async resolve(tx, events) {
       const { facts } = await identity.resolve(
         tx,

@@ -9,8 +9,7 @@ import { testStores } from '../../test/stores.ts'
 import { encodeRecord } from '../collect/record.ts'
 import { rejectedPositions } from '../collect/rejected.ts'
 import { openDictionary } from '../dictionary/dictionary.ts'
-import { storedRules } from '../identity/namespace-cache.ts'
-import { defaultNamespaces } from '../identity/namespaces.ts'
+import { identityReader } from '../identity/read.ts'
 import { identityWith } from '../identity/resolve.ts'
 import { openFileLog } from '../log/file/file-log.ts'
 import { offsetOf } from '../log/position.ts'
@@ -41,7 +40,7 @@ afterAll(async () => {
 /** A pipeline as a fresh process would have it. */
 async function process(through: ClickHouse = clickhouse): Promise<Pipeline> {
   const dictionary = await openDictionary(postgres, now)
-  const domains = domainsOf({ keys, identity: identityWith(keys), namespaces: async () => storedRules(defaultNamespaces), dictionary, now })
+  const domains = domainsOf({ keys, identity: identityWith(keys), identities: identityReader(keys), dictionary, now })
   const metrics = pipelineMetrics(new Registry())
   const processor = new Processor({ postgres, clickhouse: through, domains, metrics, log, now })
   const worker = new Worker({

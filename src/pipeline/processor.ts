@@ -66,7 +66,7 @@ export class Processor {
 
   /** Stores what a range that was decided earlier lacks in ClickHouse: its batch is read and made into facts again, its outcome says whose they are. */
   async complete(range: Range, batch: Batch): Promise<void> {
-    await this.#complete(range, await recall(this.#deps.domains, batch, range.outcome))
+    await this.#complete(range, await recall(this.#deps.postgres, this.#deps.domains, batch, range.outcome))
   }
 
   async #complete(range: Pick<Range, 'range' | 'until'>, facts: readonly Fact[]): Promise<void> {

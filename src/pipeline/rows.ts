@@ -37,8 +37,10 @@ export function rowsOf(range: Position, facts: readonly Fact[], traitRows: Trait
     for (const change of event.traits)
       for (const [key, value] of traitRows(change)) {
         traits.ids.push(`${position} ${key}`)
+        const text = JSON.stringify(value)
+        const kept = isPlain(value) ? text : `${JSON.stringify(text)},"json":true`
         traits.lines.push(
-          `${where},"key":${JSON.stringify(key)},"op":"${value === null ? 'unset' : 'set'}","value":${JSON.stringify(flat(value))},"identifiers":${identifiers},"historical":${event.historical}}`,
+          `${where},"key":${JSON.stringify(key)},"op":"${value === null ? 'unset' : 'set'}","value":${kept},"identifiers":${identifiers},"historical":${event.historical}}`,
         )
       }
     for (const { purpose, given } of event.consents) {
@@ -55,7 +57,7 @@ export function rowsOf(range: Position, facts: readonly Fact[], traitRows: Trait
 }
 
 /** Objects, and lists that hold more than plain values, are kept as their JSON text: rules look at values and lists of values only. */
-function flat(value: Json): Json {
-  const isPlain = (json: Json) => json === null || typeof json !== 'object'
-  return isPlain(value) || (Array.isArray(value) && value.every(one => one !== null && isPlain(one))) ? value : JSON.stringify(value)
+function isPlain(value: Json): boolean {
+  const isScalar = (json: Json) => json === null || typeof json !== 'object'
+  return isScalar(value) || (Array.isArray(value) && value.every(one => one !== null && isScalar(one)))
 }

@@ -24,9 +24,44 @@ export interface LeafTraits {
   personal: TraitCandidates
 }
 
+/** Keeps every change of a personal trait: what is known of a leaf is folded from them when its facts change places. */
+async function logPersonal(tx: Queryable, keys: Keys, facts: readonly TraitFact[]): Promise<void> {
+  const personal = facts.filter(fact => fact.personal)
+  if (personal.length === 0) return
+  await tx.query(
+    `insert into personal_traits (position, key, leaf, source, ts, value)
+     select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::float8[], $6::bytea[]) on conflict do nothing`,
+    [
+      personal.map(fact => fact.position),
+      personal.map(fact => fact.key),
+      personal.map(fact => fact.leaf),
+      personal.map(fact => fact.source),
+      personal.map(fact => fact.ts),
+      personal.map(({ value, position, key }) => keys.seal(JSON.stringify(value), logContext(position, key))),
+    ],
+  )
+}
+
+/** The log of the leaves' personal traits. */
+export async function personalLog(db: Queryable, keys: Keys, leaves: readonly number[]): Promise<Omit<TraitFact, 'personal'>[]> {
+  const rows = await db.query<{ position: Position; key: string; leaf: number; source: string; ts: number; value: Buffer }>(
+    'select position, key, leaf, source, ts, value from personal_traits where leaf = any($1::bigint[])',
+    [leaves],
+  )
+  return rows.map(({ value, ...row }) => ({
+    ...row,
+    value: JSON.parse(keys.open(value, logContext(row.position, row.key)).toString()) as Json,
+  }))
+}
+
+function logContext(position: Position, key: string): string {
+  return `personal-trait:${position}:${key}`
+}
+
 /** Folds the changes into what is known of their leaves, inside the transaction that decides them. */
 export async function applyTraits(tx: Queryable, keys: Keys, facts: readonly TraitFact[], now: number): Promise<void> {
   if (facts.length === 0) return
+  await logPersonal(tx, keys, facts)
   const byLeaf = Map.groupBy(facts, fact => fact.leaf)
   const leaves = [...byLeaf.keys()].sort((a, b) => a - b)
   const known = await traitsOf(tx, keys, leaves, 'for update')
@@ -41,6 +76,18 @@ export async function applyTraits(tx: Queryable, keys: Keys, facts: readonly Tra
       rows.map((row, index) => (row.personalChanged ? keys.seal(textOf(row.personal), sealContext(leaves[index] ?? 0)) : null)),
     ],
   )
+}
+
+/** Replaces what is known of leaves whose facts have changed places. */
+export async function replaceTraits(tx: Queryable, keys: Keys, leaves: ReadonlyMap<number, LeafTraits>): Promise<void> {
+  const rows = [...leaves]
+  await tx.query('delete from leaf_traits where leaf = any($1::bigint[])', [rows.map(([leaf]) => leaf)])
+  const kept = rows.filter(([, { traits, personal }]) => traits.size + personal.size > 0)
+  await tx.query('insert into leaf_traits (leaf, traits, personal) select * from unnest($1::bigint[], $2::text[], $3::bytea[])', [
+    kept.map(([leaf]) => leaf),
+    kept.map(([, { traits }]) => textOf(traits)),
+    kept.map(([leaf, { personal }]) => (personal.size > 0 ? keys.seal(textOf(personal), sealContext(leaf)) : null)),
+  ])
 }
 
 /** What is known of the leaves' traits; a leaf without traits has no entry. */

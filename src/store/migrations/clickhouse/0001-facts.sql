@@ -30,6 +30,8 @@ create table if not exists traits
     key LowCardinality(String),
     op Enum8('set' = 1, 'unset' = 2),
     value Dynamic,
+    -- The value is the JSON text of an object, or of a list that holds more than plain values.
+    json Bool,
     ts DateTime64(3, 'UTC'),
     received_at DateTime64(3, 'UTC'),
     position UInt64,

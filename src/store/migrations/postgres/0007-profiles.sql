@@ -6,6 +6,18 @@ create table leaf_traits (
   personal bytea
 );
 
+-- Every change of a personal trait, sealed: its log, as ClickHouse's traits are for the others.
+create table personal_traits (
+  position bigint not null,
+  key text not null,
+  leaf bigint not null,
+  source text not null,
+  ts double precision not null,
+  value bytea not null,
+  primary key (position, key)
+);
+create index personal_traits_leaf on personal_traits (leaf);
+
 -- Proof of consents: the text version, channel and whatever the sender gave; the state itself is derived from the facts.
 create table consent_proofs (
   position bigint not null,
