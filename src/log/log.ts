@@ -52,6 +52,7 @@ export interface LogRecord {
   count: number
   /** Wall clock of the append, ms. */
   appendedAt: number
+  /** Shared with other readers: not to be altered. */
   payload: Buffer
 }
 

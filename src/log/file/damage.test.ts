@@ -131,6 +131,16 @@ test('a frame of one place does not open in another', async () => {
   await expect(log.read(0, second.place.base, { maxEvents: 1, maxBytes: 1 })).rejects.toThrow(LogCorrupt)
 })
 
+test('a frame taken out without a trace is missed', async () => {
+  const { place, content } = segments[0] ?? lastSegment()
+  const [, second] = place.frames
+  const directory = copyOf()
+  writeFileSync(join(directory, '0', place.name), Buffer.concat([content.subarray(0, second?.start), content.subarray(second?.end)]))
+  const log = await openLog({ directory })
+  const failure = await log.read(0, second?.from ?? 0, { maxEvents: 1, maxBytes: 1 }).catch(error => error)
+  expect(failure).toMatchObject({ name: 'LogCorrupt', from: second?.from, resumeAt: second?.to })
+})
+
 test('a missing segment is met as damage', async () => {
   const [, second, third] = segments
   const directory = temporaryDirectory()

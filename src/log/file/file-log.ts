@@ -51,9 +51,10 @@ const day = 24 * 60 * 60 * 1000
  * @throws LogKeyWrong when it was written under another key; RangeError for settings that cannot be
  */
 export async function openFileLog(settings: FileLogSettings): Promise<FileLog> {
-  const { directory, key, now, partitions: count = 1, segmentBytes = 64 * MiB, disk = nodeDisk } = settings
+  const { directory, key, partitions: count = 1, segmentBytes = 64 * MiB, disk = nodeDisk } = settings
   if (key.length !== 32) throw new RangeError('the key of the log has 32 bytes')
   if (!Number.isInteger(count) || count < 1 || count > maxPartitions) throw new RangeError(`a log has 1 to ${maxPartitions} partitions`)
+  const now = () => Math.floor(settings.now())
   const report = quiet(settings.report)
   await disk.makeDirectory(directory)
   await refuseFewer(disk, directory, count)

@@ -118,6 +118,21 @@ test('readers beside retention get records or are told where they start', async 
   expect(seen.trims).toBeGreaterThan(0)
 })
 
+test('a segment that goes while it is being opened is trimmed, not damaged', async () => {
+  let meanwhile = async () => {}
+  const open = async (path: string) => {
+    const first = meanwhile
+    meanwhile = async () => {}
+    await first()
+    return nodeDisk.open(path)
+  }
+  const { log, advance } = await logOfSegments(3, { disk: { ...nodeDisk, open } })
+  await log.commit('pipeline', 0, 2)
+  advance(25 * hour)
+  meanwhile = () => log.retain()
+  await expect(log.read(0, 0, { maxEvents: 1, maxBytes: 1 })).rejects.toMatchObject(new LogTrimmed(2))
+})
+
 test('a segment leaves its name first and its content after its key', async () => {
   const steps: string[] = []
   const { log, advance, directory } = await logOfSegments(2, {

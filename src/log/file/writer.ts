@@ -64,6 +64,7 @@ export class Writer {
 
   /** Closes the segment being written if it was begun before `olderThan` and holds something. */
   async roll(olderThan: number): Promise<void> {
+    if (this.#closed) return
     this.#ageLimit = olderThan
     await this.#run()
   }
