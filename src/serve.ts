@@ -5,6 +5,7 @@ import { firstKeys } from './access/first-keys.ts'
 import { accessRoutes } from './access/routes.ts'
 import { removeServerFile, writeServerFile } from './cli/running-server.ts'
 import { createCollector } from './collect/collector.ts'
+import { collectPaths } from './collect/description.ts'
 import { collectMetrics } from './collect/metrics.ts'
 import { collectRoutes } from './collect/routes.ts'
 import { openSourceRegistry } from './collect/source-registry.ts'
@@ -76,6 +77,7 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
       registry,
       version,
       checks: checksOf(core),
+      otherPaths: collectPaths,
       routes: [
         app => accessRoutes(app, apiKeys, postgres),
         app => collectRoutes(app, { postgres, keys: core.keys, log: core.events, now, changed: () => sources.refresh() }),
