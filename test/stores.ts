@@ -13,16 +13,17 @@ export interface TestStores {
 }
 
 /**
- * Real stores for one test file: a database of its own in each engine, with all tables. The engines are started once per run (see
- * `stores-setup.ts`), or are those of ZHIKE_TEST_POSTGRES_URL and ZHIKE_TEST_CLICKHOUSE_URL. Everything goes when the file has run.
+ * Real stores for one test file: a database of its own in each engine, with all tables. The engines are started once per run, when
+ * the first file asks (see `stores-setup.ts`), or are those of ZHIKE_TEST_POSTGRES_URL and ZHIKE_TEST_CLICKHOUSE_URL. Everything goes when the file has run.
  */
 export async function testStores(): Promise<TestStores> {
   const name = `zhike_test_${randomBytes(6).toString('hex')}`
-  const adminPostgres = connectPostgres(inject('postgresUrl'), { connections: 1 })
-  const adminClickhouse = connectClickHouse(inject('clickhouseUrl'))
+  const shared = await sharedServers()
+  const adminPostgres = connectPostgres(shared.postgresUrl, { connections: 1 })
+  const adminClickhouse = connectClickHouse(shared.clickhouseUrl)
   await Promise.all([adminPostgres.query(`create database ${name}`), adminClickhouse.command(`create database ${name}`)])
-  const postgresUrl = withDatabase(inject('postgresUrl'), name)
-  const clickhouseUrl = withDatabase(inject('clickhouseUrl'), name)
+  const postgresUrl = withDatabase(shared.postgresUrl, name)
+  const clickhouseUrl = withDatabase(shared.clickhouseUrl, name)
   const postgres = connectPostgres(postgresUrl)
   const clickhouse = connectClickHouse(clickhouseUrl)
   afterAll(async () => {
@@ -33,6 +34,12 @@ export async function testStores(): Promise<TestStores> {
   await migratePostgres(postgres)
   await migrateClickHouse(clickhouse, postgres)
   return { postgres, clickhouse, postgresUrl, clickhouseUrl }
+}
+
+async function sharedServers(): Promise<{ postgresUrl: string; clickhouseUrl: string }> {
+  const answer = await fetch(inject('storesAt'))
+  if (!answer.ok) throw new Error(`the engines of the tests did not start: ${await answer.text()}`)
+  return (await answer.json()) as { postgresUrl: string; clickhouseUrl: string }
 }
 
 function withDatabase(url: string, database: string): string {
