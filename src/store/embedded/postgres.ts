@@ -9,6 +9,7 @@ import type { Logger } from 'pino'
 import { type Engine, type EngineProcess, engineEnvironment, Hopeless, runEngine } from './engine.ts'
 import { freePorts } from './ports.ts'
 import { type Account, accountFor } from './postgres-account.ts'
+import { makeLinks } from './postgres-links.ts'
 import { placeOfData, placeOfPrograms } from './postgres-place.ts'
 import { postgresSettings } from './postgres-settings.ts'
 import { endStalePostmaster } from './stale-postmaster.ts'
@@ -66,15 +67,22 @@ export function postgresPackage(): string {
 
 function installed(): { native: string; version: string } {
   const name = postgresPackage()
-  try {
-    const folder = join(dirname(createRequire(import.meta.url).resolve(name)), '..')
-    const { version } = createRequire(import.meta.url)(join(folder, 'package.json')) as { version: string }
-    return { native: join(folder, 'native'), version }
-  } catch {
+  const folder = folderOf(name)
+  if (!folder)
     throw new Hopeless(
       'engine-missing',
       `There is no PostgreSQL for ${process.platform}-${process.arch} in this installation (${name}). Run npm install again with optional packages, or set ZHIKE_POSTGRES_URL to a server of your own.`,
     )
+  makeLinks(folder)
+  const { version } = createRequire(import.meta.url)(join(folder, 'package.json')) as { version: string }
+  return { native: join(folder, 'native'), version }
+}
+
+function folderOf(name: string): string | undefined {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(name)), '..')
+  } catch {
+    return undefined
   }
 }
 
