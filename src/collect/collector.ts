@@ -117,7 +117,7 @@ async function takeEvents(exchange: Exchange, options: CollectorOptions, budget:
   if (typeof received === 'string') return unread(exchange, received, options)
 
   const { bytes, room } = received
-  const parsed = parseBody(bytes)
+  const parsed = known === undefined ? parseBody(bytes) : undefined
   const source = known ?? sourceOf(format, format.writeKey(head, parsed?.value), options)
   if (isAnswer(source)) return answer(exchange, source, options)
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { Log } from '../log/log.ts'
-import type { Parsed } from './body.ts'
+import { type Parsed, parseBody } from './body.ts'
 import type { Json, Rejection } from './event.ts'
 import { type CheckedRequest, type Format, type IndexedRejection, isList } from './format.ts'
 import { keepable } from './kept-item.ts'
@@ -17,7 +17,8 @@ export interface Received {
   bytes: Buffer
   /** Bytes before `bytes` that may be overwritten (see `encodeRecord`). */
   room: number
-  parsed: Parsed | undefined
+  /** What the bytes say, where that is known already. */
+  parsed?: Parsed | undefined
   /** See `Envelope`. */
   fallbackId?: string
 }
@@ -42,10 +43,14 @@ const nothing: readonly IndexedRejection[] = []
 
 /** Checks every item and makes the records that keep the request, in the fewest partitions that its items allow. */
 export function examine(request: Received, partitions: number): Examined {
-  const { format, form, parsed } = request
+  const { format, form, bytes, receivedAt } = request
+  // A request that is split has to be parsed anyway.
+  const sound = partitions === 1 && request.parsed === undefined ? format.countSound(bytes, form, receivedAt) : 0
+  if (sound > 0) return { records: [whole(request, sound, nothing)], items: sound, rejected: nothing, refused: undefined }
+  const parsed = request.parsed ?? parseBody(bytes)
   const items = parsed === undefined ? notJson : format.items(parsed.value, form)
   if (parsed === undefined || !isList(items)) return unreadable(request, isList(items) ? notJson : items)
-  const checked: CheckedRequest = { form, body: parsed.value, escaped: parsed.escaped, receivedAt: request.receivedAt }
+  const checked: CheckedRequest = { form, body: parsed.value, escaped: parsed.escaped, receivedAt }
   const rejected = faultsOf(items, format, checked)
   const records = partitions === 1 ? [whole(request, items.length, rejected)] : parts(request, items, rejected, checked, partitions)
   return { records, items: items.length, rejected, refused: rejected.length === items.length ? rejected[0] : undefined }

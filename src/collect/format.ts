@@ -17,6 +17,12 @@ export interface Format {
   /** The write key that a request carries; `body` is there once it has been read, for formats that put it inside. */
   writeKey(head: Head, body?: unknown): string | undefined
 
+  /**
+   * How many items a request has where its bytes show at a glance that every one of them is to be taken; 0 where it takes a closer look.
+   * Saves the parsing: whatever it counts, `items` finds as many, and `check` lets them all pass.
+   */
+  countSound(bytes: Uint8Array, form: string, receivedAt: number): number
+
   /** The items of a request in their order, or why it has none. */
   items(body: unknown, form: string): readonly unknown[] | Rejection
 

@@ -19,7 +19,7 @@ const seed = Number(process.env.ZHIKE_FUZZ_SEED ?? 1)
 
 test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and stored`, { timeout: 60_000 + runs * 10 }, async () => {
   const random = chance(seed)
-  const seen = { events: 0, rejected: 0 }
+  const seen = { events: 0, rejected: 0, sound: 0 }
   let facts: Fact[] = []
   let rejected: RejectedItem[] = []
   let position = 0
@@ -39,7 +39,13 @@ test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and 
       room: 0,
       parsed: parseBody(bytes),
     }
-    for (const { payload, count } of examine(request, 1 + random(3)).records) {
+    const careful = examine(request, 1 + random(3))
+    const sound = format.countSound(bytes, form, receivedAt)
+    if (sound > 0) {
+      expect([careful.items, careful.rejected], `seed ${seed}, run ${run}`).toEqual([sound, []])
+      seen.sound++
+    }
+    for (const { payload, count } of careful.records) {
       const record: LogRecord = { partition: 0, offset: position, count, appendedAt: receivedAt, payload }
       const { items } = decodeRecord(record)
       expect(items).toHaveLength(count)
@@ -63,6 +69,7 @@ test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and 
   }
   expect(seen.events).toBeGreaterThan(runs / 10)
   expect(seen.rejected).toBeGreaterThan(runs / 10)
+  expect(seen.sound).toBeGreaterThan(runs / 20)
 })
 
 function factOf(position: number, event: CanonicalEvent): Fact {

@@ -1,7 +1,6 @@
 import type { Log } from '../log/log.ts'
 import type { Keys } from '../privacy/keys.ts'
 import type { Postgres, Queryable } from '../store/postgres.ts'
-import { parseBody } from './body.ts'
 import type { Json, Rejection } from './event.ts'
 import { append, type Examined, examine } from './examine.ts'
 import { formatNamed } from './formats/index.ts'
@@ -83,7 +82,7 @@ function tryAgain({ id, source, receivedAt, item, rejection }: RejectedView, cor
       ip: item.ip,
       bytes,
       room: 0,
-      parsed: parseBody(bytes),
+
       fallbackId: idAt(Number(id)),
     },
     partitions,

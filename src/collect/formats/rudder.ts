@@ -5,6 +5,7 @@ import { checkMessage } from '../spec/check.ts'
 import { decodeMessage } from '../spec/decode.ts'
 import type { Dialect } from '../spec/message.ts'
 import { carrying, itemsOf, standaloneOf, writeKeyOf } from '../spec/request.ts'
+import { countSound } from '../spec/sound.ts'
 import { firstIdentifier } from './segment.ts'
 
 /**
@@ -19,6 +20,7 @@ export const rudder: Format = {
     return path === '/beacon/v1/batch' ? beacon : isRudder(headers) ? shared.get(path) : undefined
   },
   writeKey: writeKeyOf,
+  countSound,
   items: itemsOf,
   check: (item, request) => checkMessage(item, request, dialect),
   decode: (item, request) => decodeMessage(item, request, dialect),

@@ -6,6 +6,7 @@ import { decodeMessage } from '../spec/decode.ts'
 import { identifiersOf } from '../spec/identifiers.ts'
 import { type Dialect, isObject, typeOf } from '../spec/message.ts'
 import { carrying, itemsOf, standaloneOf, writeKeyOf } from '../spec/request.ts'
+import { countSound } from '../spec/sound.ts'
 
 /**
  * Segment's HTTP Tracking API, the short paths of its browser SDK, and the documents that this SDK loads.
@@ -15,6 +16,7 @@ export const segment: Format = {
   name: 'segment',
   route: ({ method, path }) => (method === 'POST' ? posts.get(path) : method === 'GET' ? documentAt(path) : undefined),
   writeKey: (head, body) => documentKey(head.path) ?? writeKeyOf(head, body),
+  countSound,
   items: itemsOf,
   check: (item, request) => checkMessage(item, request, dialect),
   decode: (item, request) => decodeMessage(item, request, dialect),
