@@ -56,14 +56,30 @@ async function measureMemory(directory: string, ids: number, report: Report): Pr
   const seen = await open(directory)
   const peak = await fill(seen, ids)
   report.note(`filled with ${ids} ids in ${((performance.now() - started) / 1000).toFixed(1)} s`)
-  await sleep(5_000)
+  await settled(seen)
   const { ids: remembered, runs, memoryBytes, diskBytes } = seen.stats()
   report.note(
     `${runs} runs, ${(diskBytes / remembered).toFixed(1)} bytes per id on disk, ${(memoryBytes / remembered).toFixed(2)} in filters and tables`,
   )
-  report.figure({ name: 'memory_per_id', value: (memory() - before) / remembered, must: 4, aim: 2, better: 'lower', unit: 'B' })
+  report.figure({
+    name: 'memory_per_id',
+    value: Math.max(memory() - before, memoryBytes) / remembered,
+    must: 4,
+    aim: 2,
+    better: 'lower',
+    unit: 'B',
+  })
   report.figure({ name: 'peak_memory_per_id', value: (peak - before) / remembered, better: 'lower', unit: 'B' })
   await seen.close()
+}
+
+/** Until a second has passed without a merge. */
+async function settled(seen: SeenMessages): Promise<void> {
+  for (let quiet = 0; quiet < 10; ) {
+    const { isMerging } = seen.stats()
+    quiet = isMerging ? 0 : quiet + 1
+    await sleep(100)
+  }
 }
 
 function open(directory: string): Promise<SeenMessages> {

@@ -22,6 +22,15 @@ export type Step =
   | { kind: 'merge-started' | 'merge-written' | 'merge-synced' | 'merge-published' | 'merge-finished'; run: string; count: number }
   | { kind: 'merge-failed'; error: unknown }
 
+export interface RunSetStats {
+  /** Those that have expired, but not gone yet, included. */
+  ids: number
+  runs: number
+  isMerging: boolean
+  memoryBytes: number
+  diskBytes: number
+}
+
 const mostRuns = 24
 
 /** @throws RunDamaged */
@@ -135,10 +144,11 @@ export class RunSet {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  stats(): { ids: number; runs: number; memoryBytes: number; diskBytes: number } {
+  stats(): RunSetStats {
     const memoryBytes = this.#runs.reduce((sum, run) => sum + run.memoryBytes, 0)
     const ids = countOf(this.#runs.map(run => run.info))
-    return { ids, runs: this.#runs.length, memoryBytes, diskBytes: ids * bytesPerPrint + memoryBytes }
+    const isMerging = this.#merging !== undefined
+    return { ids, runs: this.#runs.length, isMerging, memoryBytes, diskBytes: ids * bytesPerPrint + memoryBytes }
   }
 
   /** Merges no more; one under way is given up. */

@@ -2,7 +2,7 @@ import { countOf, dayAt, type Prints, repeats, wordsPerPrint } from './prints.ts
 import { Recent } from './recent.ts'
 import { dropRepeatsWithin } from './repeats-within.ts'
 import type { Run } from './run.ts'
-import { openRunSet, type RunSet, type Step } from './run-set.ts'
+import { openRunSet, type RunSet, type RunSetStats, type Step } from './run-set.ts'
 
 export interface SeenMessagesOptions {
   /** One directory per partition. Whoever opens it last owns it. */
@@ -122,7 +122,7 @@ export class SeenMessages {
     return this.#closing
   }
 
-  stats(): { ids: number; recent: number; runs: number; memoryBytes: number; diskBytes: number } {
+  stats(): RunSetStats & { recent: number } {
     const { ids, memoryBytes, ...runs } = this.#runs.stats()
     return { ...runs, ids: ids + this.#recent.count, recent: this.#recent.count, memoryBytes: memoryBytes + this.#recent.memoryBytes }
   }
