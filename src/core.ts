@@ -17,6 +17,7 @@ import { untilOf } from './pipeline/batch.ts'
 import { fingerprinting, openSeenMessages } from './pipeline/dedup/index.ts'
 import { domainsOf } from './pipeline/domains.ts'
 import { ImportSink, itemOf } from './pipeline/import-sink.ts'
+import { decidedOffsets } from './pipeline/lease.ts'
 import { pipelineMetrics } from './pipeline/metrics.ts'
 import { ownerOf } from './pipeline/owner.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
@@ -59,13 +60,12 @@ const namespacesForMs = 1_000
 
 /** @throws DataDirectoryInUse; Refusal for a secret that does not fit; whatever keeps a store from starting, as a sentence */
 export async function openCore({ config, log, registry, now }: CoreOptions): Promise<Core> {
-  const keys = keysFrom(secretOf(config.dataDir, config.secret))
-  const unlock = lockDataDirectory(config.dataDir)
-  const opened: (() => unknown)[] = [unlock]
+  const opened: (() => unknown)[] = [lockDataDirectory(config.dataDir)]
   const closeAll = async () => {
     for (const close of opened.splice(0).reverse()) await close()
   }
   try {
+    const keys = keysFrom(secretOf(config.dataDir, config.secret))
     const stores = await openStores({
       dataDir: config.dataDir,
       postgresUrl: config.postgresUrl,
@@ -77,8 +77,10 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
     })
     opened.push(() => stores.close())
     await confirmSecret(stores.postgres, keys)
+    const decided = await decidedOffsets(stores.postgres)
     const events = await openFileLog({
       directory: join(config.dataDir, 'log'),
+      notBefore: partition => decided.get(partition) ?? 0,
       key: keys.derive('log'),
       now: Date.now,
       consumers: ['pipeline'],
@@ -131,8 +133,13 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     workers,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
     async () => {
-      await mirrorRoots(postgres, clickhouse)
-      await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now })
+      try {
+        await mirrorRoots(postgres, clickhouse)
+        await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now })
+      } catch (error) {
+        log.error({ err: error }, 'merges and unmerges could not be brought to ClickHouse; it is tried again')
+        throw error
+      }
     },
   )
   const importer = new Importer({
