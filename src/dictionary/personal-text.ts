@@ -62,7 +62,9 @@ function replace(looked: Looked, pattern: RegExp, stands: (found: string, offset
 }
 
 /** A number that can only be a phone or an identity number (which a JSON number rounds, but region and birthday survive). */
-export function sortOfNumber(value: number): PersonalSort | undefined {
+export function sortOfNumber(number: number): PersonalSort | undefined {
+  // A minus in front (a list that was cut out of a text, say) makes it no less a phone.
+  const value = Math.abs(number)
   if (value < 1.3e10 || !Number.isInteger(value)) return undefined
   if (value < 2e10 || (value >= 8613e9 && value < 862e10)) return 'phone'
   return value >= 1e17 && value < 1e18 && looksLikeIdCard(BigInt(value).toString()) ? 'id_card' : undefined

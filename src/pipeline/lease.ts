@@ -43,3 +43,9 @@ export async function advance(tx: Queryable, lease: Lease, nextOffset: number): 
 export async function releaseLease(db: Queryable, lease: Lease): Promise<void> {
   await db.query(`update partitions set expires_at = 'epoch' where partition = $1 and fence = $2`, [lease.partition, lease.fence])
 }
+
+/** Per partition the offset before which everything has been decided: what a log may never give out again. */
+export async function decidedOffsets(db: Queryable): Promise<Map<number, number>> {
+  const rows = await db.query<{ partition: number; next_offset: number }>('select partition, next_offset from partitions')
+  return new Map(rows.map(({ partition, next_offset }) => [partition, next_offset]))
+}

@@ -137,7 +137,7 @@ export class Worker {
     while (!this.#stopping.signal.aborted) {
       this.#deps.metrics.lagEvents.set({ partition: `${partition}` }, events.end(partition) - this.#decided)
       const waiting = events.end(partition) - this.#decided
-      if (waiting === 0) {
+      if (waiting <= 0) {
         await postgresHeartbeat(this.#deps, lease)
         this.#trouble = undefined
         await Promise.race([events.wait(partition, this.#decided, leaseMs / 3), this.#stopped])
