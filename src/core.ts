@@ -77,10 +77,9 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
     })
     opened.push(() => stores.close())
     await confirmSecret(stores.postgres, keys)
-    const decided = await decidedOffsets(stores.postgres)
     const events = await openFileLog({
       directory: join(config.dataDir, 'log'),
-      notBefore: partition => decided.get(partition) ?? 0,
+      notBefore: async partition => (await decidedOffsets(stores.postgres)).get(partition) ?? 0,
       key: keys.derive('log'),
       now: Date.now,
       consumers: ['pipeline'],
