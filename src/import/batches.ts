@@ -2,6 +2,7 @@ import type { CanonicalEvent } from '../collect/event.ts'
 import { type Fingerprint, wordsPerPrint } from './fingerprint.ts'
 import type { Ledger } from './ledger.ts'
 import { isFault, leftOut, type RowMapper } from './mapping/row-mapper.ts'
+import type { BlockMemory } from './readers/blocks.ts'
 import type { Place, RowBlock, RowFault } from './readers/rows.ts'
 import type { Reject } from './rejects.ts'
 
@@ -22,10 +23,14 @@ export interface PreparedBatch {
   bytesRead: number
   /** A row that is refused after all. */
   rejectOf(row: number, fault: RowFault): Reject
+  /** Nobody asks for rows of this batch any more. */
+  release(): void
 }
 
 export interface Preparation {
   blocks: AsyncIterable<RowBlock>
+  /** What the blocks are read in. */
+  memory: BlockMemory
   map: RowMapper
   fingerprint: Fingerprint
   ledger: Ledger
@@ -95,7 +100,7 @@ class Draft {
     }
   }
 
-  async decided({ ledger, bytesRead: read }: Preparation): Promise<PreparedBatch> {
+  async decided({ ledger, memory, bytesRead: read }: Preparation): Promise<PreparedBatch> {
     const { events } = this
     const bytesRead = read()
     const fresh = await ledger.decide(this.#prints.subarray(0, events.length * wordsPerPrint), this.#firstRow)
@@ -115,6 +120,9 @@ class Draft {
       rejects: this.#rejects,
       bytesRead,
       rejectOf: (row, fault) => this.#rejectOf(row, fault, true),
+      release: () => {
+        for (const { bytes } of this.#blocks.splice(0)) memory.giveBack(bytes)
+      },
     }
   }
 

@@ -75,7 +75,7 @@ export async function sampleOf(path: string): Promise<Sample> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of reader.chunks) {
-    chunks.push(chunk)
+    chunks.push(Buffer.from(chunk))
     size += chunk.length
     if (size >= sampleBytes) return { bytes: Buffer.concat(chunks), isWhole: false, gzip: reader.isGzip }
   }

@@ -31,7 +31,7 @@ const bytesPerPrint = wordsPerPrint * 4
 /** The last 16 bits of a print: what became of its row. */
 const taken = 1
 const repeated = 2
-const printsInMemory = 1_500_000
+const printsInMemory = 390_000
 const printsPerRead = 65_536
 
 /**

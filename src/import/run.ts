@@ -6,7 +6,7 @@ import { fingerprint } from './fingerprint.ts'
 import { addBatch, type Checkpoint, type DecidedBatch, type Import, saveCheckpoint } from './imports.ts'
 import type { Ledger } from './ledger.ts'
 import { isFault, leftOut } from './mapping/row-mapper.ts'
-import { blocksOf } from './readers/blocks.ts'
+import { BlockMemory, blocksOf } from './readers/blocks.ts'
 import { chunksOf } from './readers/chunks.ts'
 import { readingOf } from './reading.ts'
 import { RejectsFile } from './rejects.ts'
@@ -32,7 +32,7 @@ export interface Run {
   signal: AbortSignal
 }
 
-const defaultBatchRows = 20_000
+const defaultBatchRows = 10_000
 
 /**
  * Takes the rows after the import's checkpoint to the sink, in their order: one batch is read while the one before it is decided.
@@ -43,8 +43,10 @@ export async function runImport(deps: RunDependencies, run: Run): Promise<void> 
   const { mapping, header, scan, map } = readingOf(started, deps.zone)
   const start = started.rowsRead > 0 ? started.next : started.shape.start
   const reader = await chunksOf(started.filePath, start.offset, started.fileBytes, deps.chunkBytes)
+  const memory = new BlockMemory()
   const batches = preparedBatches({
-    blocks: blocksOf(reader.chunks, scan, start),
+    blocks: blocksOf(reader.chunks, scan, start, memory),
+    memory,
     map,
     fingerprint: fingerprint(mapping, header, deps.keys.derive('import-fingerprint'), started.scope),
     ledger,
@@ -102,6 +104,7 @@ class Steps {
         },
       })
     }
+    batch.release()
     this.#at = next
     this.#run.onProgress(next)
   }

@@ -9,6 +9,7 @@ export function numberFrom(text: string, decimal: '.' | ','): number | undefined
  * the digits are read as a whole number and divided once.
  */
 export function amountFrom(text: string, decimal: '.' | ',', shift: number): number | undefined {
+  if (shift === 0 && decimal === '.' && plainDecimal.test(text)) return Number(text)
   const bare = text.replace(currencySigns, '')
   if (shift === 0) return numberFrom(bare, decimal)
   const plain = plainDecimal.test(bare) && decimal === '.' ? bare : normalised(bare, decimal)

@@ -6,6 +6,7 @@ import { Refusal } from '../../refusal.ts'
 const usualChunkBytes = 256 * 1024
 
 export interface ChunkReader {
+  /** Each is valid until the next one is asked for. */
   chunks: AsyncIterable<Buffer>
   /** Bytes of the file itself that have been read, for the progress. */
   bytesRead(): number
@@ -50,9 +51,9 @@ async function* plain(
   count: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   try {
+    const buffer = Buffer.allocUnsafeSlow(chunkBytes)
     for (let at = offset; at < until; ) {
-      const wanted = Math.min(chunkBytes, until - at)
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at)
+      const { bytesRead } = await file.read(buffer, 0, Math.min(chunkBytes, until - at), at)
       if (bytesRead === 0 && until === Number.POSITIVE_INFINITY) return
       if (bytesRead === 0) throw new Refusal(409, 'file-changed', 'The file became shorter while it was read: run the import again.')
       at += bytesRead
@@ -65,7 +66,7 @@ async function* plain(
 }
 
 async function* inflated(compressed: AsyncIterable<Buffer>, chunkBytes: number): AsyncGenerator<Buffer> {
-  const source = Readable.from(compressed, { objectMode: false })
+  const source = Readable.from(copies(compressed), { objectMode: false })
   const gunzip = createGunzip({ chunkSize: Math.max(chunkBytes, 64) })
   source.on('error', error => gunzip.destroy(error))
   try {
@@ -76,6 +77,10 @@ async function* inflated(compressed: AsyncIterable<Buffer>, chunkBytes: number):
     source.destroy()
     gunzip.destroy()
   }
+}
+
+async function* copies(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk)
 }
 
 function isDamage(error: unknown): boolean {
