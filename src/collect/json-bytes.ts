@@ -14,11 +14,11 @@ const dot = 46
 const zero = 48
 const nine = 57
 const colon = 58
-const openList = 91
+export const openList = 91
 const backslash = 92
-const closeList = 93
+export const closeList = 93
 export const openObject = 123
-const closeObject = 125
+export const closeObject = 125
 
 export function space(bytes: Uint8Array, at: number): number {
   let next = at
@@ -138,14 +138,14 @@ function object(bytes: Uint8Array, at: number, depth: number): number {
   let next = space(bytes, at + 1)
   if (bytes[next] === closeObject) return next + 1
   for (let keys = 0; keys < maxKeys; keys++) {
-    const after = key(bytes, next)
-    if (after === unsure) return unsure
-    next = value(bytes, after, depth)
+    next = key(bytes, next)
     if (next === unsure) return unsure
-    next = space(bytes, next)
-    if (bytes[next] === closeObject) return next + 1
-    if (bytes[next] !== comma) return unsure
-    next = space(bytes, next + 1)
+    next = value(bytes, next, depth)
+    if (next === unsure) return unsure
+    const closed = closing(bytes, next, closeObject)
+    if (closed !== unsure) return closed
+    next = following(bytes, next)
+    if (next === unsure) return unsure
   }
   return unsure
 }
@@ -156,10 +156,10 @@ function list(bytes: Uint8Array, at: number, depth: number): number {
   for (;;) {
     next = value(bytes, next, depth)
     if (next === unsure) return unsure
-    next = space(bytes, next)
-    if (bytes[next] === closeList) return next + 1
-    if (bytes[next] !== comma) return unsure
-    next = space(bytes, next + 1)
+    const closed = closing(bytes, next, closeList)
+    if (closed !== unsure) return closed
+    next = following(bytes, next)
+    if (next === unsure) return unsure
   }
 }
 
@@ -173,35 +173,14 @@ export function key(bytes: Uint8Array, at: number): number {
   return bytes[next] === colon ? space(bytes, next + 1) : unsure
 }
 
-/** The entries of an object: `entry` is told where a key and its value begin, and says where the value ends. */
-export function entries(bytes: Uint8Array, at: number, entry: (key: number, value: number) => number): number {
-  if (bytes[at] !== openObject) return unsure
-  let next = space(bytes, at + 1)
-  if (bytes[next] === closeObject) return next + 1
-  for (let keys = 0; keys < maxKeys; keys++) {
-    const begins = key(bytes, next)
-    if (begins === unsure) return unsure
-    next = entry(next, begins)
-    if (next === unsure) return unsure
-    next = space(bytes, next)
-    if (bytes[next] === closeObject) return next + 1
-    if (bytes[next] !== comma) return unsure
-    next = space(bytes, next + 1)
-  }
-  return unsure
+/** After an entry of an object or an element of a list: where the next one begins; `unsure` where there is none. */
+export function following(bytes: Uint8Array, at: number): number {
+  const next = space(bytes, at)
+  return bytes[next] === comma ? space(bytes, next + 1) : unsure
 }
 
-/** The elements of a list, likewise. */
-export function elements(bytes: Uint8Array, at: number, element: (value: number) => number): number {
-  if (bytes[at] !== openList) return unsure
-  let next = space(bytes, at + 1)
-  if (bytes[next] === closeList) return next + 1
-  for (;;) {
-    next = element(next)
-    if (next === unsure) return unsure
-    next = space(bytes, next)
-    if (bytes[next] === closeList) return next + 1
-    if (bytes[next] !== comma) return unsure
-    next = space(bytes, next + 1)
-  }
+/** The bracket that closes, past space: where what follows it begins; `unsure` where something else stands. */
+export function closing(bytes: Uint8Array, at: number, bracket: number): number {
+  const next = space(bytes, at)
+  return bytes[next] === bracket ? next + 1 : unsure
 }
