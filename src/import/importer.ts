@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -17,6 +17,7 @@ import {
   endedImport,
   filesOfImports,
   finishImport,
+  forgetBatches,
   type Import,
   importById,
   importsOfContent,
@@ -180,9 +181,12 @@ export class Importer {
     for (const path of await this.#uploads()) if (!wanted.has(path)) await rm(path, { force: true })
   }
 
-  /** The rejected rows as CSV. */
+  /** The rejected rows as CSV. @throws Refusal when they are no longer kept */
   async rejects(id: number): Promise<AsyncIterable<Buffer>> {
     const found = await importById(this.#deps.postgres, id)
+    const kept = await stat(this.#rejectsPath(found)).catch(() => undefined)
+    if (!kept && found.rejectsBytes > 0)
+      throw new Refusal(410, 'rejects-gone', 'Rejected rows are kept for 30 days: import the file again to see them.')
     return rejectsIn(this.#deps.keys, this.#rejectsPath(found), found.rejectsBytes)
   }
 
@@ -284,12 +288,15 @@ export class Importer {
     return Ledger.open({ openSeenRows: this.#deps.openSeenRows, known, directory, rowsRead, keyed: messageId !== undefined })
   }
 
-  /** Everything decided is stored, later imports know of it, and the file and the work go. */
+  /** Everything decided is stored, later imports know of it, and the file and the work go; the rejects, too, in the end. */
   async #conclude(ended: Import): Promise<void> {
     await this.#deps.sink.finish()
+    // While the program stops, batches may still be on their way: the next start stores them and concludes.
+    if (this.#isClosing) return
     const work = await readdir(this.#directoryOf(ended)).catch((): string[] => [])
     if (ended.state === 'cancelled' && work.includes('journal')) await this.#handOver(ended)
     await this.#clear(ended)
+    if (this.#deps.now() - (ended.finishedAt ?? 0) > rejectsKeptMs) await rm(this.#directoryOf(ended), { recursive: true, force: true })
   }
 
   /** What only an import under way needs. A snapshot's earlier ones are forgotten with it. */
@@ -299,6 +306,7 @@ export class Importer {
       if (name !== rejectsName) await rm(join(directory, name), { recursive: true, force: true })
     }
     await rm(ended.filePath, { force: true })
+    await forgetBatches(this.#deps.postgres, ended.id)
     if (!isSnapshot(ended) || ended.state !== 'done') return
     const ledgers = join(this.#deps.directory, 'ledger', ended.scope)
     for (const name of await readdir(ledgers).catch((): string[] => [])) {
@@ -366,6 +374,7 @@ export class Importer {
 
 const rejectsName = 'rejected.sealed'
 const closeWithinMs = 8_000
+const rejectsKeptMs = 30 * 24 * 3600 * 1000
 
 async function whenAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')

@@ -1,6 +1,6 @@
 import type { Position } from '../log/position.ts'
 import { Refusal } from '../refusal.ts'
-import type { Postgres, Queryable } from '../store/postgres.ts'
+import type { Queryable } from '../store/postgres.ts'
 import type { FileShape } from './inspect.ts'
 import type { Place } from './readers/rows.ts'
 import { ImportStopped } from './sink.ts'
@@ -160,6 +160,11 @@ export async function addBatch(tx: Queryable, { range, import: id, start, rows }
   )
 }
 
+/** They are stored: none will be replayed. */
+export async function forgetBatches(db: Queryable, id: number): Promise<void> {
+  await db.query('delete from import_batches where import = $1', [id])
+}
+
 export async function decidedBatch(db: Queryable, range: Position): Promise<DecidedBatch | undefined> {
   const [row] = await db.query<{ import: number; start_offset: number; start_line: number; start_inside_refused: boolean; rows: number }>(
     'select import, start_offset, start_line, start_inside_refused, rows from import_batches where range = $1',
@@ -187,16 +192,13 @@ export async function changeState(
   return row && importFrom(row)
 }
 
-export async function finishImport(db: Postgres, { id, fence }: Import, now: number): Promise<Import> {
-  return db.transaction(async tx => {
-    const [row] = await tx.query<Row>(
-      `update imports set state = 'done', finished_at = to_timestamp($3 / 1000.0) where id = $1 and fence = $2 and state = 'running' returning ${columns}`,
-      [id, fence, now],
-    )
-    if (!row) throw new ImportStopped('the import was paused, cancelled or taken over')
-    await tx.query('delete from import_batches where import = $1', [id])
-    return importFrom(row)
-  })
+export async function finishImport(db: Queryable, { id, fence }: Import, now: number): Promise<Import> {
+  const [row] = await db.query<Row>(
+    `update imports set state = 'done', finished_at = to_timestamp($3 / 1000.0) where id = $1 and fence = $2 and state = 'running' returning ${columns}`,
+    [id, fence, now],
+  )
+  if (!row) throw new ImportStopped('the import was paused, cancelled or taken over')
+  return importFrom(row)
 }
 
 interface Row {
