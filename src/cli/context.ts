@@ -32,6 +32,10 @@ export interface ImportOptions {
   dryRun: boolean
   /** Where rejected rows go, with line numbers and reasons. */
   rejects: string | undefined
+  /** Of the facts, instead of the mapping's. */
+  source?: string | undefined
+  /** Also a file that another mapping has imported. */
+  again?: boolean | undefined
   json: boolean
 }
 
