@@ -282,7 +282,7 @@ function sourceRoutes(app: OpenAPIHono, { postgres, keys, now, changed }: Collec
 function writeKeyRoutes(app: OpenAPIHono, { postgres, keys, now, changed }: CollectParts): void {
   app.openapi(listWriteKeys, async c => {
     const { key } = await sourceNamed(postgres, c.req.valid('param').key)
-    const found = await writeKeysOf(postgres, keys, key)
+    const found = await writeKeysOf(postgres, keys, key, now())
     const writeKeys = found.map(({ createdAt, expiresAt, ...rest }) => ({
       ...rest,
       createdAt: iso(createdAt),
@@ -305,7 +305,7 @@ function writeKeyRoutes(app: OpenAPIHono, { postgres, keys, now, changed }: Coll
   app.openapi(dropWriteKey, async c => {
     const { key, id } = c.req.valid('param')
     await postgres.transaction(async tx => {
-      await removeWriteKey(tx, key, id)
+      await removeWriteKey(tx, key, id, now())
       await audit(tx, now(), { who: c.var.caller.id, did: 'source.remove-key', what: key, details: { id } })
     })
     await changed()

@@ -89,7 +89,7 @@ describe('@segment/analytics-next, as published, in a real browser', () => {
       for (const name of ['track','page','identify','group','alias','ready','reset','user']) analytics[name] = (...words) => { analytics.push([name, ...words]); return analytics }
       </script><script src="${collector.url}/analytics.js/v1/${writeKey}/analytics.min.js"></script>`)
     const browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
+      executablePath: process.env.ZHIKE_CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--headless',
         '--no-sandbox',

@@ -49,7 +49,7 @@ describe('write keys', () => {
     const sealed = JSON.stringify(row)
     expect(sealed).not.toContain('zw_plain_text')
     expect(sealed).not.toContain(Buffer.from('zw_plain_text').toString('hex'))
-    expect((await writeKeysOf(postgres, keys, 'shop')).map(({ key }) => key)).toEqual(['zw_plain_text'])
+    expect((await writeKeysOf(postgres, keys, 'shop', now)).map(({ key }) => key)).toEqual(['zw_plain_text'])
   })
 
   test('the first start’s key is made once, with its source', async () => {
@@ -57,8 +57,22 @@ describe('write keys', () => {
     await Promise.all([1, 2, 3].map(() => ensureSource(postgres, keys, first, 'zw_first', now)))
     await ensureSource(postgres, keys, first, 'zw_second', now)
     expect(await allSources(postgres)).toHaveLength(1)
-    expect((await writeKeysOf(postgres, keys, 'default')).map(({ key }) => key).sort()).toEqual(['zw_first', 'zw_second'])
+    expect((await writeKeysOf(postgres, keys, 'default', now)).map(({ key }) => key).sort()).toEqual(['zw_first', 'zw_second'])
   })
+})
+
+test('a key that was taken away does not come back with the next start, nor does a start enable a source', async () => {
+  const first = { key: 'default', name: 'Default', kind: 'other' as const }
+  await ensureSource(postgres, keys, first, 'zw_first', now)
+  const [made] = await writeKeysOf(postgres, keys, 'default', now)
+  await postgres.transaction(async tx => {
+    await removeWriteKey(tx, 'default', made?.id ?? '', now)
+    await changeSource(tx, 'default', { enabled: false })
+  })
+  await ensureSource(postgres, keys, first, 'zw_first', now)
+  expect(await writeKeysOf(postgres, keys, 'default', now)).toEqual([])
+  await ensureSource(postgres, keys, first, 'zw_second', now)
+  expect(await allSources(postgres)).toMatchObject([{ enabled: false }])
 })
 
 describe('the registry', () => {
@@ -90,8 +104,8 @@ describe('the registry', () => {
     await add()
     const registry = await openSourceRegistry(postgres, keys, () => now)
     expect(registry.withWriteKey('zw_1')?.key).toBe('shop')
-    const [known] = await writeKeysOf(postgres, keys, 'shop')
-    await postgres.transaction(tx => removeWriteKey(tx, 'shop', known?.id ?? ''))
+    const [known] = await writeKeysOf(postgres, keys, 'shop', now)
+    await postgres.transaction(tx => removeWriteKey(tx, 'shop', known?.id ?? '', now))
     await registry.refresh()
     expect(registry.withWriteKey('zw_1')).toBeUndefined()
     registry.close()

@@ -2,7 +2,7 @@ import { newKey } from '../access/first-keys.ts'
 import type { Keys } from '../privacy/keys.ts'
 import { Refusal } from '../refusal.ts'
 import type { Postgres, Queryable } from '../store/postgres.ts'
-import { announceChange, changeSource, createSource, type Source, sourceNamed } from './sources.ts'
+import { announceChange, createSource, type Source, sourceNamed } from './sources.ts'
 
 /** A key that lets a source send. It can only write, and stands in web pages for everybody to read. */
 export interface WriteKey {
@@ -32,11 +32,11 @@ interface WriteKeyRow {
   expires_at: Date | null
 }
 
-/** The keys of a source in the clear, the newest first. */
-export async function writeKeysOf(db: Queryable, keys: Keys, source: string): Promise<WriteKey[]> {
+/** The keys of a source that are taken, in the clear, the newest first. */
+export async function writeKeysOf(db: Queryable, keys: Keys, source: string, now: number): Promise<WriteKey[]> {
   const rows = await db.query<WriteKeyRow>(
-    'select hash, sealed, created_at, expires_at from write_keys where source = $1 order by created_at desc, hash',
-    [source],
+    'select hash, sealed, created_at, expires_at from write_keys where source = $1 and (expires_at is null or expires_at > $2) order by created_at desc, hash',
+    [source, new Date(now)],
   )
   return rows.map(({ hash, sealed, created_at, expires_at }) => ({
     id: idOf(hash),
@@ -74,16 +74,22 @@ export async function rotateWriteKey(tx: Queryable, keys: Keys, source: string, 
   return writeKey
 }
 
-/** @throws Refusal 404 */
-export async function removeWriteKey(tx: Queryable, source: string, id: string): Promise<void> {
-  const rows = await tx.query<{ hash: Buffer }>('select hash from write_keys where source = $1', [source])
+/**
+ * The key is taken no more; it stays known, so that nothing brings it back.
+ * @throws Refusal 404
+ */
+export async function removeWriteKey(tx: Queryable, source: string, id: string, now: number): Promise<void> {
+  const rows = await tx.query<{ hash: Buffer }>(
+    'select hash from write_keys where source = $1 and (expires_at is null or expires_at > $2)',
+    [source, new Date(now)],
+  )
   const found = rows.find(({ hash }) => idOf(hash) === id)
   if (!found) throw new Refusal(404, 'unknown-write-key', 'the source has no write key of this id')
-  await tx.query('delete from write_keys where hash = $1', [found.hash])
+  await tx.query('update write_keys set expires_at = $2 where hash = $1', [found.hash, new Date(now)])
   await announceChange(tx)
 }
 
-/** The source of a key that was given from outside, at the first start: made with it, or given it when it is there. Its events go on under the same name. */
+/** The source of the key that exists from the first start on: made with it, or given it. A key that was taken away stays away. */
 export async function ensureSource(
   postgres: Postgres,
   keys: Keys,
@@ -93,11 +99,10 @@ export async function ensureSource(
 ): Promise<void> {
   await postgres.transaction(async tx => {
     await tx.query('select pg_advisory_xact_lock($1)', [advisoryLock])
-    const [taken] = await tx.query('select source from write_keys where hash = $1', [writeKeyHash(keys, writeKey)])
-    if (taken) return
+    const [seen] = await tx.query('select source from write_keys where hash = $1', [writeKeyHash(keys, writeKey)])
+    if (seen) return
     const [known] = await tx.query('select key from sources where key = $1', [source.key])
-    if (known) await changeSource(tx, source.key, { enabled: true })
-    else await createSource(tx, { ...source, enabled: true, createdAt: now })
+    if (!known) await createSource(tx, { ...source, enabled: true, createdAt: now })
     await addWriteKey(tx, keys, source.key, writeKey, now)
   })
 }
