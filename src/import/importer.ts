@@ -21,13 +21,13 @@ import {
   type Import,
   importById,
   importsOfContent,
-  importsOfScope,
   previousOfScope,
   takeUp,
   unfinishedImports,
 } from './imports.ts'
 import { inspectFile, type Sample } from './inspect.ts'
-import { Ledger, type OpenSeenRows } from './ledger.ts'
+import type { Ledger, OpenSeenRows } from './ledger.ts'
+import { isSnapshot, Ledgers, workOf } from './ledgers.ts'
 import { type Mapping, readMapping } from './mapping/mapping.ts'
 import { type Preview, previewOf } from './preview.ts'
 import { readingOf } from './reading.ts'
@@ -82,6 +82,7 @@ export interface Pace {
 /** Imports files one after the other. */
 export class Importer {
   readonly #deps: ImporterDependencies
+  readonly #ledgers: Ledgers
   /** Imports under way, those that wait for their turn included. */
   readonly #turns = new Map<number, Turn>()
   #last: Promise<unknown> = Promise.resolve()
@@ -89,6 +90,7 @@ export class Importer {
 
   constructor(deps: ImporterDependencies) {
     this.#deps = deps
+    this.#ledgers = new Ledgers(deps)
   }
 
   /** @throws Refusal when the file or the mapping cannot be used */
@@ -215,14 +217,47 @@ export class Importer {
     await rm(path, { force: true })
   }
 
+  /** A store that is away for a while does not end an import: it goes on from its checkpoint, and fails where it comes no further. */
   async #run(id: number, onProgress: (at: Checkpoint) => void, signal: AbortSignal): Promise<Import> {
+    const { postgres, now, log } = this.#deps
+    let furthest = -1
+    for (let failures = 0; ; ) {
+      let started: Import | undefined
+      try {
+        started = this.#isClosing ? undefined : await takeUp(postgres, id, now())
+        if (!started) return await importById(postgres, id)
+        return await this.#import(started, onProgress, signal)
+      } catch (error) {
+        if (error instanceof ImportStopped) return await importById(postgres, id)
+        log.error({ err: error, import: id }, 'an import met a fault')
+        failures = started && started.rowsRead > furthest ? 1 : failures + 1
+        furthest = Math.max(furthest, started?.rowsRead ?? -1)
+        if (!(await this.#storeAnswers(signal))) return await importById(postgres, id)
+        if (started && (error instanceof Refusal || failures === mostFailures)) return await this.#fail(started, error)
+      }
+    }
+  }
+
+  /** Waits until it does; false when the import is to stop first. */
+  async #storeAnswers(signal: AbortSignal): Promise<boolean> {
+    for (; !signal.aborted; await sleep(200)) {
+      const answers = await this.#deps.postgres.query('select 1').then(
+        () => true,
+        () => false,
+      )
+      if (answers) return true
+    }
+    return false
+  }
+
+  /** @throws what it met; ImportStopped when it is to go no further */
+  async #import(started: Import, onProgress: (at: Checkpoint) => void, signal: AbortSignal): Promise<Import> {
     const { postgres, sink, now, log } = this.#deps
-    const started = this.#isClosing ? undefined : await takeUp(postgres, id, now())
-    if (!started) return importById(postgres, id)
+    const { id } = started
     let ledger: Ledger | undefined
     try {
-      const { known, target } = await this.#ledgersOf(started)
-      ledger = await this.#openLedger(started, known)
+      const { known, target } = await this.#ledgers.of(started)
+      ledger = await this.#ledgers.open(started, known)
       const paced = this.#paced(started, onProgress)
       await runImport(this.#deps, { started, ledger, rejectsPath: this.#rejectsPath(started), onProgress: paced, signal })
       await Promise.race([sink.finish(), whenAborted(signal)])
@@ -233,9 +268,6 @@ export class Importer {
       await this.#clear(done)
       log.info({ import: id, imported: done.imported, rejected: done.rejected, repeated: done.repeated }, 'an import is done')
       return done
-    } catch (error) {
-      if (!(error instanceof ImportStopped)) await this.#fail(started, error)
-      return await importById(postgres, id)
     } finally {
       await ledger?.close()
     }
@@ -251,41 +283,13 @@ export class Importer {
     }
   }
 
-  async #fail({ id, fence }: Import, error: unknown): Promise<void> {
-    const { log, now, postgres } = this.#deps
-    log.error({ err: error, import: id }, 'an import failed')
+  async #fail({ id, fence }: Import, error: unknown): Promise<Import> {
+    const { now, postgres } = this.#deps
     const failure =
       error instanceof Refusal ? error.message : 'The import failed for a reason of ours: the log says more. It can be resumed.'
     const current = await importById(postgres, id)
     if (current.fence === fence) await changeState(postgres, id, ['running'], 'failed', { failure, now: now() })
-  }
-
-  /** Which rows count as known, and where this import's own are handed to in the end. */
-  async #ledgersOf(started: Import): Promise<{ known: string | undefined; target: string }> {
-    if (!isSnapshot(started)) {
-      const all = this.#ledgerPath(started, 'all')
-      for (const other of await importsOfScope(this.#deps.postgres, started.scope)) {
-        if (other.id !== started.id && other.rowsRead > 0 && !['done', 'cancelled'].includes(other.state)) await this.#handOver(other)
-      }
-      return { known: all, target: all }
-    }
-    const previous = await previousOfScope(this.#deps.postgres, started)
-    const known = previous?.state === 'done' ? this.#ledgerPath(previous, `import-${previous.id}`) : undefined
-    return { known, target: this.#ledgerPath(started, `import-${started.id}`) }
-  }
-
-  /** An import that has not ended tells the others what it has brought so far. */
-  async #handOver(halted: Import): Promise<void> {
-    if (isSnapshot(halted) || halted.rowsRead === 0) return
-    const all = this.#ledgerPath(halted, 'all')
-    const ledger = await this.#openLedger(halted, all)
-    await ledger.handOver(all).finally(() => ledger.close())
-  }
-
-  #openLedger({ rowsRead, ...record }: Import, known: string | undefined): Promise<Ledger> {
-    const { messageId } = readMapping(JSON.parse(record.mapping))
-    const directory = this.#directoryOf(record)
-    return Ledger.open({ openSeenRows: this.#deps.openSeenRows, known, directory, rowsRead, keyed: messageId !== undefined })
+    return importById(postgres, id)
   }
 
   /** Everything decided is stored, later imports know of it, and the file and the work go; the rejects, too, in the end. */
@@ -294,12 +298,12 @@ export class Importer {
     // While the program stops, batches may still be on their way: the next start stores them and concludes.
     if (this.#isClosing) return
     const work = await readdir(this.#directoryOf(ended)).catch((): string[] => [])
-    if (ended.state === 'cancelled' && work.includes('journal')) await this.#handOver(ended)
+    if (ended.state === 'cancelled' && work.includes('journal')) await this.#ledgers.handOver(ended)
     await this.#clear(ended)
     if (this.#deps.now() - (ended.finishedAt ?? 0) > rejectsKeptMs) await rm(this.#directoryOf(ended), { recursive: true, force: true })
   }
 
-  /** What only an import under way needs. A snapshot's earlier ones are forgotten with it. */
+  /** What only an import under way needs. */
   async #clear(ended: Import): Promise<void> {
     const directory = this.#directoryOf(ended)
     for (const name of await readdir(directory).catch((): string[] => [])) {
@@ -307,11 +311,7 @@ export class Importer {
     }
     await rm(ended.filePath, { force: true })
     await forgetBatches(this.#deps.postgres, ended.id)
-    if (!isSnapshot(ended) || ended.state !== 'done') return
-    const ledgers = join(this.#deps.directory, 'ledger', ended.scope)
-    for (const name of await readdir(ledgers).catch((): string[] => [])) {
-      if (name !== `import-${ended.id}`) await rm(join(ledgers, name), { recursive: true, force: true })
-    }
+    if (ended.state === 'done') await this.#ledgers.forgetBefore(ended)
   }
 
   async #halt(id: number, from: readonly Import['state'][], to: 'paused' | 'cancelled'): Promise<Import> {
@@ -360,30 +360,22 @@ export class Importer {
   }
 
   #directoryOf({ id }: Pick<Import, 'id'>): string {
-    return join(this.#deps.directory, `${id}`)
+    return workOf(this.#deps.directory, id)
   }
 
   #rejectsPath(record: Import): string {
     return join(this.#directoryOf(record), rejectsName)
   }
-
-  #ledgerPath({ scope }: Import, name: string): string {
-    return join(this.#deps.directory, 'ledger', scope, name)
-  }
 }
 
 const rejectsName = 'rejected.sealed'
 const closeWithinMs = 8_000
+/** In a row, at the same place. */
+const mostFailures = 3
 const rejectsKeptMs = 30 * 24 * 3600 * 1000
 
 async function whenAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
-}
-
-/** Rows without a time of their own say what is true now: only the import before this one tells what has not changed. */
-function isSnapshot({ mapping }: Import): boolean {
-  const { kind, time } = readMapping(JSON.parse(mapping))
-  return kind === 'profiles' && !time
 }
 
 function startedAfter(a: Import, b: Import): boolean {
