@@ -174,11 +174,12 @@ export class Importer {
   /** At start, once decided batches are stored: what was interrupted goes on, what had ended is cleared away. */
   async recover(): Promise<void> {
     const { directory, postgres } = this.#deps
-    for (const left of await unfinishedImports(postgres)) this.run(left.id).catch(() => {})
     for (const name of await readdir(directory).catch((): string[] => [])) {
       const ended = /^\d+$/.test(name) ? await endedImport(postgres, Number(name)) : undefined
       if (ended) this.#inTurn(() => this.#conclude(ended))
     }
+    // Only now: they must know what cancelled ones have brought.
+    for (const left of await unfinishedImports(postgres)) this.run(left.id).catch(() => {})
     const wanted = new Set(await filesOfImports(postgres))
     for (const path of await this.#uploads()) if (!wanted.has(path)) await rm(path, { force: true })
   }
