@@ -13,6 +13,8 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 })
+if (process.platform !== 'linux') throw new Error('npm run crash finds the processes to kill in /proc, which only Linux has')
+
 const kills = Number(values.kills)
 const seed = Number(values.seed)
 const shown = 20

@@ -87,11 +87,19 @@ export async function flush({ place }: Server): Promise<void> {
 }
 
 /** The file of the rows that an import has not taken. */
-export async function rejectedRowsOf({ place }: Server, importId: number): Promise<string> {
-  const answer = await fetch(`${place.url}/api/imports/${importId}/rejected`, { headers: bearer, signal: AbortSignal.timeout(patienceMs) })
-  const text = await answer.text()
-  if (!answer.ok) throw new Error(`the rejected rows of import ${importId} were answered with ${answer.status}: ${text}`)
-  return text
+export async function rejectedRowsOf(server: Server, importId: number): Promise<string> {
+  return (await get(server, `/api/imports/${importId}/rejected`)).text()
+}
+
+/** What the API answers. */
+export async function answerOf<T>(server: Server, path: string): Promise<T> {
+  return (await (await get(server, path)).json()) as T
+}
+
+async function get({ place }: Server, path: string): Promise<Response> {
+  const answer = await fetch(`${place.url}${path}`, { headers: bearer, signal: AbortSignal.timeout(patienceMs) })
+  if (!answer.ok) throw new Error(`${path} was answered with ${answer.status}: ${await answer.text()}`)
+  return answer
 }
 
 export const bearer = { authorization: `Bearer ${apiKey}` }

@@ -2,10 +2,10 @@ import type { Chance } from './chance.ts'
 import { kill, killAll, type Part, type Process } from './processes.ts'
 import { groupOf, type Server } from './server.ts'
 
-/** What is killed, and when: under load, while the server starts, or while it recovers under the load that has waited for it. */
+/** What is killed, and when: under load, while the server starts, while it recovers under the load that has waited for it, or while it stops. */
 export interface Shot {
   target: 'group' | 'main' | 'clickhouse' | 'postgres' | 'backend'
-  moment: 'load' | 'start' | 'recovery'
+  moment: 'load' | 'start' | 'recovery' | 'stop'
   /** After the main process alone: whether the next start waits until its engines have gone. */
   engines: 'left' | 'awaited'
 }
@@ -16,7 +16,7 @@ const shot = (target: Shot['target'], moment: Shot['moment'], engines: Shot['eng
 const deck: readonly Shot[] = [
   shot('group', 'load'),
   shot('group', 'load'),
-  shot('group', 'load'),
+  shot('group', 'stop'),
   shot('group', 'start'),
   shot('group', 'recovery'),
   shot('main', 'load', 'awaited'),

@@ -24,6 +24,8 @@ export interface StorySettings {
   say: (line: string) => void
 }
 
+const anyGroup: Shot = { target: 'group', moment: 'load', engines: 'left' }
+
 /** Generous: what takes long here is a machine that is busy with something else. */
 const leavingMs = 90_000
 
@@ -54,16 +56,29 @@ export class Story {
     this.#imports = startImports({ url, people, seed, rowsPerFile, rowsPerSecond: rate / 2 })
   }
 
-  static async begin(settings: StorySettings): Promise<Story> {
+  /** Before it is ready for the first time, it is killed so often, wherever its first start has got to. */
+  static async begin(settings: StorySettings, killedBefore = 2): Promise<Story> {
     const directory = mkdtempSync(join(tmpdir(), 'zhike-crash-'))
     // PostgreSQL may run as another user.
     chmodSync(directory, 0o755)
     const place = await placeIn(directory)
     writeFileSync(place.logFile, '')
-    const server = startServer(place)
-    const story = new Story(settings, directory, place, server)
-    await readiness(server)
-    return story
+    const story = new Story(settings, directory, place, startServer(place))
+    try {
+      for (let kill = 0; kill < killedBefore; kill++) await story.#killFirstStart()
+      await readiness(story.#server)
+      return story
+    } catch (error) {
+      await story.abandon()
+      throw error
+    }
+  }
+
+  async #killFirstStart(): Promise<void> {
+    await sleep(this.#chance.between(0, 3_000))
+    this.#settings.say(`killed during its first start: ${shoot(anyGroup, this.#server, this.#chance)}`)
+    await this.#server.ended
+    this.#server = startServer(this.#place)
   }
 
   get server(): Server {
@@ -74,6 +89,7 @@ export class Story {
   async kill(shot: Shot): Promise<void> {
     const { acknowledged, unanswered } = this.witness.requests
     if (shot.moment === 'start') await this.#restartFor()
+    if (shot.moment === 'stop') process.kill(this.#server.pid, 'SIGTERM')
     await sleep(this.#waitFor(shot))
     const before = groupOf(this.#server)
     this.witness.notes({ kill: this.#kills + 1, shot })
@@ -102,12 +118,19 @@ export class Story {
 
   /** Compares everything with the witness, while nothing is on its way. */
   async verify(): Promise<Verified> {
+    const verified = await this.compareAfter(async () => undefined)
+    add(this.verdict, verified.verdict)
+    return verified
+  }
+
+  /** The same after somebody has laid hands on what is stored; it does not count. */
+  async compareAfter(change: (server: Server) => Promise<void>): Promise<Verified> {
     await Promise.all([this.#load.pause(), this.#imports.pause()])
     await readiness(this.#server)
+    await change(this.#server)
     const verified = await verify(this.#server, this.witness, this.#imports.files)
     this.#load.goOn()
     this.#imports.goOn()
-    add(this.verdict, verified.verdict)
     return verified
   }
 
@@ -133,13 +156,14 @@ export class Story {
   }
 
   #waitFor({ moment }: Shot): number {
-    if (moment === 'start') return this.#chance.between(0, 2_500)
+    if (moment === 'start') return this.#chance.between(0, 1_500)
+    if (moment === 'stop') return this.#chance.between(0, 500)
     return moment === 'recovery' ? this.#chance.between(0, 250) : this.#chance.between(200, 2_500)
   }
 
   /** Ends the server by force, so that its start can be met. */
   async #restartFor(): Promise<void> {
-    shoot({ target: 'group', moment: 'load', engines: 'left' }, this.#server, this.#chance)
+    shoot(anyGroup, this.#server, this.#chance)
     await this.#server.ended
     this.#server = startServer(this.#place)
   }

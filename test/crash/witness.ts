@@ -27,7 +27,7 @@ export class Witness {
   /** Answers that were not what the request deserves. */
   readonly faults: string[] = []
   readonly requests = { acknowledged: 0, unanswered: 0, putOff: 0 }
-  readonly #file: number
+  #file: number | undefined
 
   constructor(path: string) {
     this.#file = openSync(path, 'a')
@@ -82,10 +82,11 @@ export class Witness {
   }
 
   close(): void {
-    closeSync(this.#file)
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
   }
 
   #note(line: object): void {
-    writeSync(this.#file, `${JSON.stringify({ at: Date.now(), ...line })}\n`)
+    if (this.#file !== undefined) writeSync(this.#file, `${JSON.stringify({ at: Date.now(), ...line })}\n`)
   }
 }

@@ -2,6 +2,7 @@ import type { ImportedFile } from '../imports.ts'
 import { flush, rejectedRowsOf, type Server, withStores } from '../server.ts'
 import type { Witness } from '../witness.ts'
 import { judgeAcknowledged } from './acknowledged.ts'
+import { judgeAnswers } from './answers.ts'
 import { judgeCounts } from './counts.ts'
 import { deserved } from './deserved.ts'
 import { judgeFacts } from './facts.ts'
@@ -39,6 +40,7 @@ export async function verify(server: Server, witness: Witness, files: readonly I
   )
   add(verdict, judgeProfiles(stored))
   add(verdict, judgeCounts(log, fromLog, stored))
+  add(verdict, await judgeAnswers(server, due, stored))
   const { events, traits, rejected, leaves } = stored
   return {
     verdict,
