@@ -18,21 +18,30 @@ export interface Usable {
   rest: string
 }
 
-/** Reads identifiers and remembers what it has read: within a batch most come many times. */
+/** Reads identifiers and remembers what it has read: most come many times. */
 export type Reader = (identifier: Identifier) => Usable | Fault
 
+/** Values remembered per namespace and generation; two generations are kept. */
+const remembered = 60_000
+
 export function readerOf(rules: NamespaceRules, keys: Keys): Reader {
-  const byRaw = new Map<string, Map<string, Usable | Fault>>()
+  const byNamespace = new Map<string, { young: Map<string, Usable | Fault>; old: Map<string, Usable | Fault> }>()
   return ({ namespace, value }) => {
-    let seen = byRaw.get(namespace)
+    let seen = byNamespace.get(namespace)
     if (!seen) {
-      seen = new Map()
-      byRaw.set(namespace, seen)
+      // Names that somebody invents do not fill the memory.
+      if (byNamespace.size >= 1_000) byNamespace.clear()
+      seen = { young: new Map(), old: new Map() }
+      byNamespace.set(namespace, seen)
     }
-    const known = seen.get(value)
-    if (known !== undefined) return known
-    const read = readIdentifier(rules, keys, namespace, value)
-    seen.set(value, read)
+    const young = seen.young.get(value)
+    if (young !== undefined) return young
+    const read = seen.old.get(value) ?? readIdentifier(rules, keys, namespace, value)
+    if (seen.young.size >= remembered) {
+      seen.old = seen.young
+      seen.young = new Map()
+    }
+    seen.young.set(value, read)
     return read
   }
 }

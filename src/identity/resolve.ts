@@ -4,10 +4,11 @@ import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
 import { type BatchFact, type IdentityFact, Slots } from './batch.ts'
 import { decide, type Outcome } from './decide.ts'
+import { Familiar } from './familiar.ts'
 import { answeringLeaf, type Graph, identifierOf, rootOf } from './graph.ts'
-import { Loader, lockHead } from './load.ts'
-import { type NamespaceCache, namespaceCache } from './namespace-cache.ts'
-import { type Fault, readerOf, type Usable } from './normalise.ts'
+import { type Head, Loader, lockHead } from './load.ts'
+import { type NamespaceCache, namespaceCache, type StoredNamespaceRules } from './namespace-cache.ts'
+import { type Fault, type Reader, readerOf, type Usable } from './normalise.ts'
 import { save } from './save.ts'
 import { numbers } from './sql-arrays.ts'
 
@@ -33,40 +34,101 @@ export interface Identity {
 const chunks = { first: 400, next: 2_000 } as const
 
 export function identityWith(keys: Keys, namespaces: NamespaceCache = namespaceCache()): Identity {
+  const familiar = new Familiar()
+  let reading: { rules: StoredNamespaceRules; read: Reader } | undefined
+
   return {
     async resolve(tx, facts) {
       if (facts.length === 0) return { facts: [], changedRoots: [], created: 0, merged: 0, conflicts: 0 }
       const head = await lockHead(tx)
       const rules = await namespaces.rules(tx, head.namespacesVersion)
-      const progress = await progressOf(tx, facts)
-      const slots = new Slots(readerOf(rules, keys))
-      const loader = new Loader(tx, head, name => rules.ofStored(name))
-      const batch: BatchFact[] = []
-      while (batch.length < facts.length) {
-        const size = batch.length === 0 ? chunks.first : chunks.next
-        for (const fact of facts.slice(batch.length, batch.length + size)) batch.push(slots.take(fact))
-        await loader.lookUp(slots.wanted)
-      }
-      const loaded = await loader.graphFor(batch)
-      const isNew = (fact: { position: Position }) => fact.position > (progress.get(partitionOf(fact.position)) ?? -1)
-      const taken = batch.filter(isNew).map(fact => withoutCollisions(fact, loaded.collided))
-      const outcome = decide(loaded.graph, taken)
-      const fresh = (slot: number) => {
-        const { rest, value, rule } = usableAt(slots.wanted, slot)
-        return { rest, sealed: keys.seal(value, `identifier:${rule.name}`) }
-      }
-      await save(tx, { head, facts: taken, outcome, loaded, fresh })
+      if (reading?.rules !== rules) reading = { rules, read: readerOf(rules, keys) }
+      const read = reading.read
+      familiar.begin(head)
+      const answers = facts.map(fact => familiar.find(fact))
+      const unfamiliar = facts.filter((_, index) => !answers[index])
+      const resolution = await resolveUnfamiliar(tx, head, rules, read, unfamiliar)
       await saveProgress(tx, facts)
-      const former = await formerLeaves(
-        tx,
-        slots.wanted,
-        batch.filter(fact => !isNew(fact)),
-      )
-      return resolutionOf(slots.wanted, batch, outcome, loaded.graph, fact =>
-        isNew(fact) ? undefined : leafOf(loaded.graph, fact.slots, former),
-      )
+      let next = 0
+      return { ...resolution, facts: answers.map(answer => answer ?? resolvedAt(resolution.facts, next++)) }
     },
   }
+
+  async function resolveUnfamiliar(
+    tx: Queryable,
+    head: Head,
+    rules: StoredNamespaceRules,
+    read: Reader,
+    facts: readonly IdentityFact[],
+  ): Promise<Resolution> {
+    if (facts.length === 0) return { facts: [], changedRoots: [], created: 0, merged: 0, conflicts: 0 }
+    const progress = await progressOf(tx, facts)
+    const slots = new Slots(read)
+    const loader = new Loader(tx, head, name => rules.ofStored(name))
+    const batch: BatchFact[] = []
+    while (batch.length < facts.length) {
+      const size = batch.length === 0 ? chunks.first : chunks.next
+      for (const fact of facts.slice(batch.length, batch.length + size)) batch.push(slots.take(fact))
+      await loader.lookUp(slots.wanted)
+    }
+    const loaded = await loader.graphFor(batch)
+    const isNew = (fact: { position: Position }) => fact.position > (progress.get(partitionOf(fact.position)) ?? -1)
+    const taken = batch.filter(isNew).map(fact => withoutCollisions(fact, loaded.collided))
+    const outcome = decide(loaded.graph, taken)
+    const fresh = (slot: number) => {
+      const { rest, value, rule } = usableAt(slots.wanted, slot)
+      return { rest, sealed: keys.seal(value, `identifier:${rule.name}`) }
+    }
+    await save(tx, { head, facts: taken, outcome, loaded, fresh })
+    const former = await formerLeaves(
+      tx,
+      slots.wanted,
+      batch.filter(fact => !isNew(fact)),
+    )
+    const resolution = resolutionOf(slots.wanted, batch, outcome, loaded.graph, fact =>
+      isNew(fact) ? undefined : leafOf(loaded.graph, fact.slots, former),
+    )
+    if (isUnsettling(outcome)) familiar.forget()
+    else if (taken.length === batch.length) rememberFamiliar(familiar, facts, batch, resolution, outcome, loaded.graph)
+    familiar.end(head.seq + taken.length)
+    return resolution
+  }
+}
+
+/** Something happened that can change what identifiers seen before come to. */
+function isUnsettling({ shared, unbound, suspicious, conflicts }: Outcome): boolean {
+  return shared.length + unbound.length + suspicious.length + conflicts.length > 0
+}
+
+/** Sets that taught nothing: all of their identifiers link one person, and this batch changed none of them. */
+function rememberFamiliar(
+  familiar: Familiar,
+  facts: readonly IdentityFact[],
+  batch: readonly BatchFact[],
+  resolution: Resolution,
+  outcome: Outcome,
+  graph: Graph,
+): void {
+  const linkedBy = new Set(outcome.links.map(({ fact }) => fact))
+  for (const [index, { slots, fault, ts }] of batch.entries()) {
+    const fact = facts[index]
+    const resolved = resolution.facts[index]
+    if (!fact || !resolved || 'refused' in resolved || fault !== undefined || linkedBy.has(index)) continue
+    if (slots.some(slot => outcome.changed.has(slot) || !isPlain(graph, slot, resolved.leaf))) continue
+    familiar.add(fact, { ...resolved, ts })
+  }
+}
+
+/** It links, is neither shared nor blocked nor disputed, and belongs to the person of this leaf. */
+function isPlain(graph: Graph, slot: number, leaf: number): boolean {
+  const identifier = identifierOf(graph, slot)
+  return identifier.special === undefined && identifier.leaf > 0 && rootOf(graph, identifier.leaf) === rootOf(graph, leaf)
+}
+
+function resolvedAt(facts: readonly ResolvedFact[], index: number): ResolvedFact {
+  const found = facts[index]
+  if (!found) throw new Error('every unfamiliar fact is resolved')
+  return found
 }
 
 function withoutCollisions(fact: BatchFact, collided: ReadonlySet<number>): BatchFact {
