@@ -141,10 +141,15 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
       }
     },
   )
-  const importer = new Importer({
+  /** Stores the batches of imports that were decided and are not being stored by anybody. */
+  const completeImports = async () => {
+    for (const range of await preparedRanges(postgres, importPartition))
+      await processor.complete(range, { range: range.range, items: (await importer.replay(range.range)).map(itemOf) })
+  }
+  const importer: Importer = new Importer({
     postgres,
     keys,
-    sink: new ImportSink(processor),
+    sink: new ImportSink(processor, completeImports),
     zone: config.timezone,
     openSeenRows: (directory, inMemory) =>
       openSeenMessages({ directory, now, windowDays: Number.POSITIVE_INFINITY, ...(inMemory === undefined ? {} : { flushAt: inMemory }) }),
@@ -156,8 +161,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   return {
     parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, importer },
     async start() {
-      for (const range of await preparedRanges(postgres, importPartition))
-        await processor.complete(range, { range: range.range, items: (await importer.replay(range.range)).map(itemOf) })
+      await completeImports()
       pipeline.start()
       await importer.recover()
     },

@@ -61,28 +61,37 @@ export async function decide(tx: Queryable, domains: Domains, batch: Batch, fres
   const outcome = new Uint32Array(batch.items.length)
   const tally = new Tally()
   const events: Located[] = []
+  const repeats: Located[] = []
   const rejected: LocatedReject[] = []
   for (const [index, item] of batch.items.entries()) {
     const position = batch.range + index
     if ('absent' in item) continue
     if ('rejected' in item) rejected.push({ ...item.rejected, position })
-    else if (fresh[index]) events.push({ position, event: item.event, ...(item.raw && { raw: item.raw }) })
-    else tally.add('deduplicated', item.event.source, item.event.receivedAt)
+    else (fresh[index] ? events : repeats).push({ position, event: item.event, ...(item.raw && { raw: item.raw }) })
   }
 
   const facts: Fact[] = []
   const resolved = await domains.resolve(tx, events)
   const refused: (LocatedReject | RefusedRow)[] = []
-  for (const [index, { position, event, raw }] of events.entries()) {
+  const refusals = new Map<string, RejectedItem['rejection']>()
+  for (const [index, located] of events.entries()) {
+    const { position, event } = located
     const person = resolved[index]
     if (!person) throw new Error('identity answers for every event')
-    if ('refused' in person)
-      refused.push({ source: event.source, receivedAt: event.receivedAt, rejection: person.refused, position, ...(raw && { item: raw() }) })
-    else {
+    if ('refused' in person) {
+      refused.push(refusalOf(located, person.refused))
+      refusals.set(idOf(event), person.refused)
+    } else {
       outcome[position - batch.range] = person.leaf
       facts.push({ position, leaf: person.leaf, event: domains.redact(event), identifiers: person.identifiers })
       tally.add('accepted', event.source, event.receivedAt)
     }
+  }
+  // What repeats an item that is refused is no repeat of anything stored: it is refused, too, wherever batches are cut.
+  for (const repeat of repeats) {
+    const rejection = refusals.get(idOf(repeat.event))
+    if (rejection) refused.push(refusalOf(repeat, rejection))
+    else tally.add('deduplicated', repeat.event.source, repeat.event.receivedAt)
   }
 
   await domains.applyToProfiles(tx, facts)
@@ -92,6 +101,14 @@ export async function decide(tx: Queryable, domains: Domains, batch: Batch, fres
   await tally.save(tx)
   await prepareRange(tx, batch.range, outcome, now)
   return { range: batch.range, until: batch.range + batch.items.length, facts, refused, outcome, tally }
+}
+
+function idOf({ source, messageId }: CanonicalEvent): string {
+  return `${source}\0${messageId}`
+}
+
+function refusalOf({ position, event, raw }: Located, rejection: RejectedItem['rejection']): LocatedReject | RefusedRow {
+  return { source: event.source, receivedAt: event.receivedAt, rejection, position, ...(raw && { item: raw() }) }
 }
 
 /** The facts of a range that was decided before, from its batch and its outcome. */

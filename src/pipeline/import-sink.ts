@@ -10,10 +10,13 @@ const inFlight = 2
 /** Takes the batches of imports through the pipeline. Repeats were left out by the import's own ledger, so nothing is asked here. */
 export class ImportSink implements BatchSink {
   readonly #processor: Processor
+  readonly #completeLeft: () => Promise<void>
   readonly #storing = new Map<Position, Promise<void>>()
 
-  constructor(processor: Processor) {
+  /** @param completeLeft stores the decided batches that nobody is storing */
+  constructor(processor: Processor, completeLeft: () => Promise<void>) {
     this.#processor = processor
+    this.#completeLeft = completeLeft
   }
 
   async submit(batch: ImportBatch): Promise<void> {
@@ -31,6 +34,8 @@ export class ImportSink implements BatchSink {
 
   async finish(): Promise<void> {
     await Promise.all(this.#storing.values())
+    // A batch may have been decided though the answer to its commit was lost with the connection.
+    await this.#completeLeft()
   }
 }
 

@@ -94,6 +94,19 @@ test('an event that nobody can own is kept as rejected, and its message id is fr
   expect(await clickhouse.query(`select count() as n from events where source = 'whose'`)).toEqual([{ n: 1 }])
 })
 
+test('what repeats an item that nobody can own is refused, too: after a restart its message id is still free', async () => {
+  const nobody = { type: 'track', event: 'Whose', userId: 'null', messageId: 'twice-1' }
+  await append([nobody, nobody], 'twice')
+  await throughNewPipeline()
+  expect(await sourceStats(postgres, 'twice', 0)).toMatchObject({ accepted: 0, rejected: 2, deduplicated: 0 })
+  // A process that was killed before it had written down what it remembers reads it from the log again.
+  rmSync(join(directory, 'messages'), { recursive: true })
+  await throughNewPipeline()
+  await append([{ ...nobody, userId: 'u-twice' }], 'twice')
+  await throughNewPipeline()
+  expect(await clickhouse.query(`select count() as n from events where source = 'twice'`)).toEqual([{ n: 1 }])
+})
+
 test('personal data stands in ClickHouse as keyed hashes only', async () => {
   const traits = { phone: '19900001234', email: 'someone@example.com', birthday: '1990-03-15', city: '上海' }
   await append([{ type: 'identify', userId: 'u-hidden', messageId: 'hidden-1', traits }], 'hidden')
