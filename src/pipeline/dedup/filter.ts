@@ -1,4 +1,4 @@
-import type { Prints } from './prints.ts'
+import { type Prints, wordsPerPrint } from './prints.ts'
 
 /**
  * A blocked Bloom filter (Putze, Sanders, Singler 2007): the seven bits of a print lie in one block of 512 bits, so a look-up costs
@@ -35,14 +35,37 @@ export function place(words: Uint32Array, base: number, prints: Prints, at: numb
   setBit(words, base, d)
 }
 
+const together = 32
+const bases = new Int32Array(together)
+const firstBits = new Int32Array(together)
+
 /**
- * False: the print is certainly not in the run. Looks at four bits, then at three: the processor predicts the outcome of four well, and so
- * fetches the blocks of several prints at a time.
+ * Which of the fresh prints may be in the run; all others certainly are not. Most of the time goes into waiting for memory, so the first
+ * bits of many prints are fetched without a decision in between, which lets the processor wait for all of them at once.
  */
-export function mayHold(words: Uint32Array, base: number, prints: Prints, at: number): boolean {
+export function candidatesOf(words: Uint32Array, blocks: number, prints: Prints, fresh: Uint8Array): number[] {
+  const candidates: number[] = []
+  for (let start = 0; start < fresh.length; start += together) {
+    const end = Math.min(start + together, fresh.length)
+    for (let i = start; i < end; i++) {
+      const at = i * wordsPerPrint
+      const base = blockOf(prints[at] as number, blocks) * wordsPerBlock
+      bases[i - start] = base
+      firstBits[i - start] = bitOf(words, base, prints[at + 1] as number)
+    }
+    for (let i = start; i < end; i++) {
+      if (fresh[i] === 0) continue
+      if (mayHold(words, bases[i - start] as number, firstBits[i - start] as number, prints, i * wordsPerPrint)) candidates.push(i)
+    }
+  }
+  return candidates
+}
+
+/** Looks at four bits, then at three: of four the outcome is predictable. */
+function mayHold(words: Uint32Array, base: number, firstBit: number, prints: Prints, at: number): boolean {
   const b = prints[at + 1] as number
   const c = prints[at + 2] as number
-  const four = bitOf(words, base, b) & bitOf(words, base, b >>> 9) & bitOf(words, base, b >>> 18) & bitOf(words, base, c)
+  const four = firstBit & bitOf(words, base, b >>> 9) & bitOf(words, base, b >>> 18) & bitOf(words, base, c)
   if ((four & 1) === 0) return false
   const d = (prints[at + 3] as number) >>> 16
   return (bitOf(words, base, c >>> 9) & bitOf(words, base, c >>> 18) & bitOf(words, base, d) & 1) === 1

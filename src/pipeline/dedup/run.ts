@@ -2,7 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { blockOf, mayHold, wordsPerBlock } from './filter.ts'
+import { blockOf, candidatesOf, wordsPerBlock } from './filter.ts'
 import { bytesPerPrint, compare, type Prints, wordsPerPrint } from './prints.ts'
 
 /**
@@ -74,15 +74,7 @@ export class Run {
 
   /** Which of the fresh prints may be here. All others certainly are not. */
   candidates(prints: Prints, fresh: Uint8Array): number[] {
-    const index = this.#index
-    const blocks = this.info.blocks
-    const candidates: number[] = []
-    for (let i = 0; i < fresh.length; i++) {
-      if (fresh[i] === 0) continue
-      const at = i * wordsPerPrint
-      if (mayHold(index, blockOf(prints[at] as number, blocks) * wordsPerBlock, prints, at)) candidates.push(i)
-    }
-    return candidates
+    return candidatesOf(this.#index, this.info.blocks, prints, fresh)
   }
 
   /** The day the print was remembered, 0 if it is not here. Costs one small read. */
