@@ -16,14 +16,12 @@ export interface Due {
 export interface Deserved {
   stored: Map<Position, Due>
   rejected: Map<Position, { key: string; code: string }>
-  /** Repeats of what nobody can own: kept as rejected again, or counted as a repeat, as their batches happened to be cut. */
-  either: Set<Position>
   /** Items that no client has sent. */
   strange: Logged[]
 }
 
 export function deserved(log: readonly Logged[], accounts: ReadonlyMap<string, Account>): Deserved {
-  const found: Deserved = { stored: new Map(), rejected: new Map(), either: new Set(), strange: [] }
+  const found: Deserved = { stored: new Map(), rejected: new Map(), strange: [] }
   const seen = new Set<string>()
   for (const logged of log) {
     const account = accounts.get(logged.key)
@@ -36,8 +34,8 @@ export function deserved(log: readonly Logged[], accounts: ReadonlyMap<string, A
     const id = event && `${event.source} ${event.messageId}`
     const isRepeat = id !== undefined && seen.has(id)
     if (id !== undefined) seen.add(id)
-    if (item.fate === 'nobody' && isRepeat) found.either.add(position)
-    else if (event === undefined || item.fate === 'nobody') found.rejected.set(position, { key, code: item.code })
+    // What is refused is never remembered, so each copy of it is refused again.
+    if (event === undefined || item.fate === 'nobody') found.rejected.set(position, { key, code: item.code })
     else if (!isRepeat) found.stored.set(position, { key, item, at: event.ts, messageId: event.messageId })
   }
   return found

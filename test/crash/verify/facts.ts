@@ -107,8 +107,7 @@ function judgeRejected(deserved: Deserved, { rejected }: Stored, verdict: Verdic
     else if (row.code !== code) verdict.torn.push(`${key} at ${position} was rejected as ${row.code} instead of ${code}`)
   }
   for (const { position } of rejected)
-    if (!deserved.rejected.has(position) && !deserved.either.has(position))
-      verdict.duplicated.push(`position ${position} is kept as rejected, and should not be`)
+    if (!deserved.rejected.has(position)) verdict.duplicated.push(`position ${position} is kept as rejected, and should not be`)
 }
 
 /** Imports have a partition of their own, above those of the log. */
