@@ -19,6 +19,7 @@ import { eventStream } from './http/event-stream.ts'
 import { createLogger, type Logger } from './http/logger.ts'
 import { serve } from './http/server.ts'
 import type { ReadyCheck } from './http/status-routes.ts'
+import { identityRoutes } from './identity/routes.ts'
 import { importRoutes } from './import/routes.ts'
 import { overviewRoute } from './pipeline/overview.ts'
 import { storedThrough } from './pipeline/ranges.ts'
@@ -85,6 +86,7 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
         app => importRoutes(app, { importer: core.importer, postgres, ensureSource: key => ensureImportSource(postgres, key, now()) }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
         app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
+        app => identityRoutes(app, { postgres, keys: core.keys, now }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })
