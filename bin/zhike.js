@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the program with the Node that the package pins when the running one is older. Kept to what Node 18 understands.
+// Runs the program with its flags, by the Node that the package pins when the running one is older. Kept to what Node 18 understands.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,8 +12,12 @@ const needed = 24
 const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'cli', 'main.ts')
 const strip = join(dirname(fileURLToPath(import.meta.url)), 'strip-types.js')
 
-if (Number(process.versions.node.split('.')[0]) >= needed) runHere()
-else runWith(pinnedNode())
+/** Young objects get little room: batches outlive any, and a third of the memory is saved. */
+const flags = ['--max-semi-space-size=8']
+
+const isNew = Number(process.versions.node.split('.')[0]) >= needed
+if (isNew && flags.every(flag => process.execArgv.includes(flag))) runHere()
+else runWith(isNew ? process.execPath : pinnedNode())
 
 function runHere() {
   // Node runs TypeScript as it is, except below node_modules: there a hook takes the types out, in child processes too.
@@ -43,10 +47,10 @@ function pinnedNode() {
 function runWith(binary) {
   const script = fileURLToPath(import.meta.url)
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
-    process.execve(binary, [binary, script, ...process.argv.slice(2)], process.env)
+    process.execve(binary, [binary, ...flags, script, ...process.argv.slice(2)], process.env)
   }
   // The channel tells the child when this process is killed.
-  const child = spawn(binary, [script, ...process.argv.slice(2)], {
+  const child = spawn(binary, [...flags, script, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ZHIKE_LAUNCHED: '1' },
   })
