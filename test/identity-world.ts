@@ -23,6 +23,10 @@ export interface World {
   partition(): string[][]
   /** The outcome of everything so far, by kind. */
   readonly counts: { conflicts: number; shared: number; merges: number; suspicious: string[] }
+  /** Says that two identifiers are not one person. */
+  block(a: readonly [string, string], b: readonly [string, string]): void
+  /** The identifiers of each conflict. */
+  readonly conflicts: [namespace: string, value: string][][]
   readonly graph: Graph
 }
 
@@ -32,12 +36,14 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
   const slots = new Slots(readerOf(namespaceRules(documents), keys))
   const graph: Graph = { nextLeaf: 1, seq: 0, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
   const counts = { conflicts: 0, shared: 0, merges: 0, suspicious: [] as string[] }
+  const conflicts: [string, string][][] = []
   let position = 0
   const slotOf = (namespace: string, value: string) => {
     const [slot = -1] = slots.take({ position: 0, ts: 0, source: '', identifiers: [{ namespace, value }] }).slots
     grow()
     return slot
   }
+  const nameOf = (slot: number): [string, string] => [identifierOf(graph, slot).rule.name, slots.wanted[slot]?.value ?? '']
   const grow = () => {
     for (const { hash, rule } of slots.wanted.slice(graph.identifiers.length))
       graph.identifiers.push({ hash, rule, leaf: 0, ts: 0, generation: 0, anchor: '0', special: undefined })
@@ -50,6 +56,7 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
     grow()
     const outcome = decide(graph, facts)
     graph.seq += facts.length
+    for (const { fact } of outcome.conflicts) conflicts.push((facts[fact]?.slots ?? []).map(nameOf))
     counts.conflicts += outcome.conflicts.length
     counts.shared += outcome.shared.length
     counts.merges += outcome.merges.length
@@ -59,6 +66,12 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
   return {
     graph,
     counts,
+    conflicts,
+    block(a, b) {
+      const [one, two] = [slotOf(...a), slotOf(...b)]
+      graph.blocks.set(one, [...(graph.blocks.get(one) ?? []), two])
+      graph.blocks.set(two, [...(graph.blocks.get(two) ?? []), one])
+    },
     take,
     profileAfter: happened => rootOf(graph, take(happened).leaves[0] ?? 0),
     who: (namespace, value) => rootOf(graph, answeringLeaf(graph, identifierOf(graph, slotOf(namespace, value)))),
@@ -69,10 +82,10 @@ export function world(documents: readonly NamespaceDocument[] = defaultNamespace
     },
     partition() {
       const profiles = new Map<number, string[]>()
-      graph.identifiers.forEach(({ leaf, rule }, slot) => {
+      graph.identifiers.forEach(({ leaf }, slot) => {
         if (leaf === 0) return
         const root = rootOf(graph, leaf)
-        profiles.set(root, [...(profiles.get(root) ?? []), `${rule.name}=${slots.wanted[slot]?.value}`])
+        profiles.set(root, [...(profiles.get(root) ?? []), `${nameOf(slot).join('=')}`])
       })
       return [...profiles.values()].map(members => members.sort()).sort((a, b) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1))
     },

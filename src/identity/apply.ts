@@ -49,14 +49,18 @@ async function applyIdentifiers(tx: Queryable, identifiers: Regrouping['identifi
 
 async function askForReattribution(tx: Queryable, reattributions: readonly Reattribution[]): Promise<void> {
   await tx.query(
-    `insert into identity_reattributions (from_leaf, to_leaf, hashes, since_position)
-     select from_leaf, to_leaf, string_to_array(hashes, ' ')::bigint[], since
-     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) with ordinality r(from_leaf, to_leaf, hashes, since, n) order by n`,
+    `insert into identity_reattributions (from_leaf, to_leaf, hashes, since_position, until_position, instead_hashes, instead_leaves)
+     select from_leaf, to_leaf, string_to_array(hashes, ' ')::bigint[], since, until, string_to_array(other, ' ')::bigint[], string_to_array(leaves, ' ')::bigint[]
+     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+       with ordinality r(from_leaf, to_leaf, hashes, since, until, other, leaves, n) order by n`,
     [
       numbers(reattributions.map(({ from }) => from)),
       numbers(reattributions.map(({ to }) => to)),
       texts(reattributions.map(({ hashes }) => hashes.join(' '))),
       numbers(reattributions.map(({ since }) => since ?? 0)),
+      numbers(reattributions.map(({ until }) => until ?? 'null')),
+      texts(reattributions.map(({ instead = [] }) => instead.map(({ hash }) => hash).join(' '))),
+      texts(reattributions.map(({ instead = [] }) => instead.map(({ leaf }) => leaf).join(' '))),
     ],
   )
 }

@@ -18,7 +18,7 @@ export interface BatchFact {
   ts: number
   source: string
   slots: number[]
-  unbind: boolean
+  what: 'together' | 'unbind'
   rule: LinkRule
   /** Why its first unusable identifier is not used. */
   fault: Fault | 'missing' | undefined
@@ -51,7 +51,7 @@ export class Slots {
       ts: Math.min(Math.max(ts, earliest), latest),
       source,
       slots: distinct,
-      unbind: operation?.kind === 'unbind',
+      what: operation?.kind === 'unbind' ? 'unbind' : 'together',
       rule: alias ? 'alias' : 'together',
       fault,
     }

@@ -1,15 +1,32 @@
 import type { Position } from '../log/position.ts'
 import type { Disagreement } from './disagreement.ts'
-import { answeringLeaf, type Graph, identifierOf, isShared, isStrong, links, type Profile, rootOf, specialOf } from './graph.ts'
-import { planFor } from './plan.ts'
+import {
+  answeringLeaf,
+  type Graph,
+  holdsStrong,
+  identifierOf,
+  isShared,
+  isStrong,
+  links,
+  type Profile,
+  profileOf,
+  rootOf,
+  specialOf,
+} from './graph.ts'
+import { conflictPlan, planFor } from './plan.ts'
 
-/** Identifiers that came together, or are taken off. */
+/** Something about identifiers, at its place in the order of facts. */
 export interface SlotFact {
   position: Position
   ts: number
   /** Strongest first, each once. */
   slots: readonly number[]
-  unbind: boolean
+  /**
+   * They came together, or are taken off their people. From evidence also: it is known to have been a conflict; or the first, or else somebody
+   * with leaf `of`, came with the others and they stayed apart.
+   */
+  what: 'together' | 'unbind' | 'conflict' | 'apart'
+  of?: number
   /** Why they are together, for the evidence. */
   rule: LinkRule
 }
@@ -45,6 +62,8 @@ export interface Link {
   other: number
   generation: number
   linked: boolean
+  /** Written the other way round as well, so that either side knows. */
+  reversed: boolean
 }
 
 export interface Merge {
@@ -108,12 +127,18 @@ class Batch {
 
   take(fact: SlotFact): void {
     this.#fact += 1
-    const [first] = fact.slots
-    const deciding = first === undefined ? -1 : fact.unbind ? first : this.#settle(fact)
-    const leaf =
-      first === undefined ? 0 : fact.unbind ? this.#unbind(fact) : answeringLeaf(this.#graph, identifierOf(this.#graph, deciding))
+    const { deciding, leaf } = this.#taken(fact)
     this.outcome.deciding.push(deciding)
     this.outcome.leaves.push(leaf)
+  }
+
+  #taken(fact: SlotFact): { deciding: number; leaf: number } {
+    const [first] = fact.slots
+    if (first === undefined) return { deciding: -1, leaf: 0 }
+    if (fact.what === 'unbind') return { deciding: first, leaf: this.#unbind(fact) }
+    if (fact.what === 'apart') this.#keepApart(fact)
+    const deciding = fact.what === 'apart' ? first : this.#settle(fact)
+    return { deciding, leaf: answeringLeaf(this.#graph, identifierOf(this.#graph, deciding)) }
   }
 
   /** Returns the identifier that decides whose the fact is. */
@@ -143,7 +168,7 @@ class Batch {
   }
 
   #join(fact: SlotFact, active: readonly number[]): number {
-    const plan = planFor(this.#graph, active, fact.ts)
+    const plan = fact.what === 'conflict' ? conflictPlan(this.#graph, active, 'unique') : planFor(this.#graph, active, fact.ts)
     const outside = new Set(plan.shared)
     const joined = active.filter(slot => !outside.has(slot) && (plan.fresh.includes(slot) || plan.roots.includes(this.#rootOfSlot(slot))))
     const known = joined.find(slot => identifierOf(this.#graph, slot).leaf > 0)
@@ -243,6 +268,22 @@ class Batch {
     this.outcome.shared.push({ fact: this.#fact, slot })
   }
 
+  /** They came together and nothing linked: what is somebody else's is shared from here on. */
+  #keepApart(fact: SlotFact): void {
+    const { slots, of, position } = fact
+    const [first = -1, ...rest] = slots
+    if (of === undefined && identifierOf(this.#graph, first).leaf === 0) this.#attach([first], this.#homeOf(first), fact)
+    const sharer = of ?? (isStrong(this.#graph, first) ? identifierOf(this.#graph, first).leaf : 0)
+    if (sharer === 0) return
+    const person = rootOf(this.#graph, sharer)
+    for (const slot of of === undefined ? rest : slots) {
+      const { leaf, rule, special } = identifierOf(this.#graph, slot)
+      if (!rule.shareable || leaf === 0 || this.#rootOfSlot(slot) === person) continue
+      if (rule.linkClass === 'weak' && !holdsStrong(this.#graph, profileOf(this.#graph, this.#rootOfSlot(slot)).members)) continue
+      if (!special?.sharers.some(one => rootOf(this.#graph, one) === person)) this.#share(slot, sharer, position)
+    }
+  }
+
   /** Shared identifiers remember whom they were seen with: only a merge of all of them lifts the sharing. */
   #meetShared({ slots }: SlotFact, active: readonly number[], deciding: number): void {
     if (!active.some(slot => isStrong(this.#graph, slot))) return
@@ -288,8 +329,8 @@ class Batch {
 
   /** What did not link is kept in both directions: it belongs to the story of either. */
   #record(anchor: number, other: number, generation: number, linked: boolean): void {
-    this.outcome.links.push({ fact: this.#fact, anchor, other, generation, linked })
-    if (!linked) this.outcome.links.push({ fact: this.#fact, anchor: other, other: anchor, generation, linked })
+    this.outcome.links.push({ fact: this.#fact, anchor, other, generation, linked, reversed: false })
+    if (!linked) this.outcome.links.push({ fact: this.#fact, anchor: other, other: anchor, generation, linked, reversed: true })
   }
 
   #dispute(reason: Disagreement, target: number, active: readonly number[]): void {

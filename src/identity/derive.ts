@@ -5,6 +5,8 @@ import { type Graph, identifierOf, rootOf, type Special, specialOf } from './gra
 /** Who is who according to the evidence alone. */
 export interface Derivation {
   graph: Graph
+  /** The profiles of leaves before. */
+  rootsBefore: ReadonlyMap<number, number>
   /** In the order of the evidence's identifiers. */
   derived: Derived[]
 }
@@ -12,7 +14,7 @@ export interface Derivation {
 export interface Derived {
   /** Where it belongs now. */
   known: KnownIdentifier
-  /** In numbers of the derivation from `firstNewLeaf` on; below, leaves of people outside. 0: nobody's. */
+  /** In the derivation's own numbers, which begin at `firstNewLeaf`. 0: nobody's. */
   leaf: number
   root: number
   ts: number
@@ -28,9 +30,9 @@ export function derive(evidence: Evidence, firstNewLeaf: number, relearn: boolea
   const slots = new Map(evidence.identifiers.map(({ hash }, slot) => [hash, slot]))
   const graph = startingGraph(evidence, slots, firstNewLeaf, relearn)
   const rank = (slot: number) => identifierOf(graph, slot).rule.rank
-  const slotFact = ({ hashes, position, ts, unbind, rule }: KnownFact): SlotFact => {
-    const present = hashes.flatMap(hash => slots.get(hash) ?? [])
-    return { position, ts, unbind, rule, slots: [...new Set(present)].sort((a, b) => rank(a) - rank(b)) }
+  const slotFact = ({ hashes, seq: _, ...fact }: KnownFact): SlotFact => {
+    const present = [...new Set(hashes.flatMap(hash => slots.get(hash) ?? []))]
+    return { ...fact, slots: fact.what === 'apart' ? present : present.sort((a, b) => rank(a) - rank(b)) }
   }
   const take = (facts: readonly KnownFact[]) => {
     const complete = facts.flatMap(fact => [...standing(fact), fact])
@@ -45,12 +47,12 @@ export function derive(evidence: Evidence, firstNewLeaf: number, relearn: boolea
   }
   take(rest)
   standAlone(evidence, graph)
-  return { graph, derived: evidence.identifiers.map((known, slot) => derivedOf(graph, known, slot)) }
+  return { graph, rootsBefore: evidence.roots, derived: evidence.identifiers.map((known, slot) => derivedOf(graph, known, slot)) }
 }
 
 /** What is taken off was somebody's, if only its own: messages with a single identifier are no evidence and are made up for here. */
 function standing(fact: KnownFact): KnownFact[] {
-  return fact.unbind ? fact.hashes.map(hash => ({ ...fact, hashes: [hash], unbind: false })) : []
+  return fact.what === 'unbind' ? fact.hashes.map(hash => ({ ...fact, hashes: [hash], what: 'together' as const })) : []
 }
 
 function startingGraph(evidence: Evidence, slots: Map<string, number>, firstNewLeaf: number, relearn: boolean): Graph {
@@ -60,23 +62,16 @@ function startingGraph(evidence: Evidence, slots: Map<string, number>, firstNewL
     identifiers: evidence.identifiers.map(known => ({
       hash: known.hash,
       rule: known.rule,
-      leaf: known.inside ? 0 : known.leaf,
+      leaf: 0,
       ts: known.ts,
       generation: 0,
       anchor: '0',
-      special: known.inside ? startingSpecial(known, relearn) : undefined,
+      special: startingSpecial(known, relearn),
     })),
     rootOf: new Map(evidence.roots),
     profiles: new Map(),
     blocks: new Map(),
   }
-  evidence.identifiers.forEach(({ inside, leaf }, slot) => {
-    if (inside) return
-    const root = rootOf(graph, leaf)
-    const profile = graph.profiles.get(root) ?? { leaves: [root], members: [] }
-    profile.members.push(slot)
-    graph.profiles.set(root, profile)
-  })
   for (const [a, b] of evidence.blocks) {
     const [left, right] = [slots.get(a), slots.get(b)]
     if (left !== undefined && right !== undefined) graph.blocks.set(left, [...(graph.blocks.get(left) ?? []), right])
@@ -95,7 +90,7 @@ function startingSpecial({ special }: KnownIdentifier, relearn: boolean): Specia
 /** When values were blocked, in order. */
 function blockings({ identifiers }: Evidence): { slot: number; seq: number }[] {
   return identifiers
-    .flatMap(({ inside, special }, slot) => (inside && special && special.blocked !== 'no' ? [{ slot, seq: special.blockedSeq }] : []))
+    .flatMap(({ special }, slot) => (special && special.blocked !== 'no' ? [{ slot, seq: special.blockedSeq }] : []))
     .sort((a, b) => a.seq - b.seq)
 }
 
@@ -106,9 +101,9 @@ function dateBlocks(graph: Graph, { suspicious }: Outcome, facts: readonly Known
 
 /** Identifiers that hold on to nobody any more are people of their own, if they were anybody's. */
 function standAlone({ identifiers }: Evidence, graph: Graph): void {
-  const alone = identifiers.flatMap(({ inside, leaf, position, ts, rule }, slot) =>
-    inside && leaf > 0 && rule.linkClass !== 'none' && identifierOf(graph, slot).leaf === 0
-      ? [{ position, ts, slots: [slot], unbind: false, rule: 'together' as const }]
+  const alone = identifiers.flatMap(({ leaf, position, ts, rule }, slot) =>
+    leaf > 0 && rule.linkClass !== 'none' && identifierOf(graph, slot).leaf === 0
+      ? [{ position, ts, slots: [slot], what: 'together' as const, rule: 'together' as const }]
       : [],
   )
   decide(graph, alone)

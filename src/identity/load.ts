@@ -37,7 +37,7 @@ export interface Loaded {
 /** Which identifiers stand together, so that profiles that may change are known. */
 export interface Together {
   slots: readonly number[]
-  unbind: boolean
+  what: 'together' | 'unbind'
 }
 
 /** Brings in the part of the graph that a batch can touch. Slots are the indexes of what was wanted; what belongs to the same profiles follows. */
@@ -249,9 +249,9 @@ async function loadRoots(tx: Queryable, graph: Graph, leaves: Iterable<number>):
 function rootsThatMayChange(graph: Graph, facts: readonly Together[], special: readonly number[]): Set<number> {
   const roots = new Set<number>()
   const specials = new Set(special)
-  const unbinds = facts.some(fact => fact.unbind)
-  for (const { slots, unbind } of facts) {
-    if (slots.length < 2 && !unbind && !unbinds && !specials.has(slots[0] ?? -1)) continue
+  const unbinds = facts.some(({ what }) => what === 'unbind')
+  for (const { slots } of facts) {
+    if (slots.length < 2 && !unbinds && !specials.has(slots[0] ?? -1)) continue
     const first = rootOfSlot(graph, slots[0] ?? -1)
     const together = !unbinds && slots.every(slot => !specials.has(slot) && rootOfSlot(graph, slot) === first)
     if (together && first > 0) continue

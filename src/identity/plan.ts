@@ -95,7 +95,7 @@ function isSomebodys(graph: Graph, slot: number): boolean {
 }
 
 /** Only the strongest identifier's profile takes part; weak identifiers of uninvolved people are still several people's from now on. */
-function conflictPlan(graph: Graph, active: readonly number[], conflict: Disagreement): Plan {
+export function conflictPlan(graph: Graph, active: readonly number[], conflict: Disagreement): Plan {
   const strong = active.filter(slot => isStrong(graph, slot))
   const involved = startOf(graph, strong).roots
   const shared = active.filter(

@@ -12,13 +12,19 @@ export interface Regrouping {
   reattributions: Reattribution[]
 }
 
-/** Facts of a leaf go to another, by the identifier that chose the leaf (the first of those they carry). */
+/**
+ * Facts of leaf `from` whose first identifier (the one that chose the leaf) is one of `hashes` go to leaf `to`. With `instead`, a fact that
+ * carries one of those identifiers goes to the leaf of the first of them.
+ */
 export interface Reattribution {
   from: number
   to: number
   hashes: string[]
   /** Only facts from this position on. */
   since?: number
+  /** Only facts before this position. */
+  until?: number
+  instead?: { hash: string; leaf: number }[]
 }
 
 /**
@@ -56,16 +62,16 @@ class Regrouper {
   }
 
   result(): Regrouping {
-    const inside = this.#derivation.derived.filter(({ known }) => known.inside)
+    const { derived } = this.#derivation
     const byLeaf = Map.groupBy(
-      inside.filter(({ known, leaf }) => known.leaf > 0 && leaf > 0),
+      derived.filter(({ known, leaf }) => known.leaf > 0 && leaf > 0),
       ({ known }) => known.leaf,
     )
     for (const [leaf, holders] of byLeaf) this.#share(leaf, holders)
     this.#keepEmptyLeaves(byLeaf)
-    for (const one of inside) if (one.known.leaf === 0 && one.leaf > 0) this.#takeIn(one)
+    for (const one of derived) if (one.known.leaf === 0 && one.leaf > 0) this.#takeIn(one)
     const roots = this.#roots()
-    const identifiers = inside.flatMap(one => this.#changed(one, roots))
+    const identifiers = derived.flatMap(one => this.#changed(one, roots))
     return {
       nextLeaf: this.#nextLeaf,
       newLeaves: this.#created.map(leaf => ({ leaf, root: roots.get(leaf) ?? leaf })),
@@ -137,8 +143,7 @@ class Regrouper {
     const needsOwn = lost || (special?.own ?? 0) > 0
     const own = before?.own || (needsOwn ? this.#createLeaf() : 0)
     if (lost) this.#moves.push({ from: known.leaf, to: own, hashes: [known.hash] })
-    else if (!before?.own && own > 0 && this.#isShared(one))
-      this.#sharedMoves.push({ from: known.leaf, to: own, hashes: [known.hash], since: special?.sharedSince ?? 0 })
+    else this.#followSharing(one, own)
     return {
       own,
       sharers,
@@ -148,6 +153,31 @@ class Regrouper {
       cleared: before?.cleared ?? false,
       disputed: special?.disputed ?? [],
     }
+  }
+
+  /** What a shared identifier brought alone is its own; what it brought while it was not shared is its holder's. */
+  #followSharing(one: Derived, own: number): void {
+    const { known, special } = one
+    const hashes = [known.hash]
+    const home = this.#home.get(one) ?? 0
+    const since = special && special.sharers.length > 0 ? special.sharedSince : Number.POSITIVE_INFINITY
+    const sinceBefore = known.special && known.special.sharers.length > 0 ? known.special.sharedSince : Number.POSITIVE_INFINITY
+    if (this.#isShared(one) && (since < sinceBefore || this.#wasLifted(one)))
+      this.#sharedMoves.push({ from: known.leaf, to: own, hashes, since, instead: this.#deciders() })
+    if (since > sinceBefore && home > 0) this.#moves.push({ from: own, to: home, hashes, ...(Number.isFinite(since) && { until: since }) })
+  }
+
+  /** Identifiers that link, and where they send what they bring. */
+  #deciders(): { hash: string; leaf: number }[] {
+    return [...this.#home].flatMap(([one, leaf]) =>
+      this.#isShared(one) || one.special?.blocked === 'hand' ? [] : [{ hash: one.known.hash, leaf }],
+    )
+  }
+
+  /** Somebody it is shared with was the holder before. */
+  #wasLifted({ known, special }: Derived): boolean {
+    const before = (leaf: number) => this.#leaves.get(leaf) ?? this.#derivation.rootsBefore.get(leaf) ?? leaf
+    return (special?.sharers ?? []).some(sharer => before(this.#realOf(sharer)) === before(known.leaf))
   }
 
   /** As they are if they are the same people: leaves of one person are as good as each other. */
@@ -183,8 +213,7 @@ class Regrouper {
   #person(root: number): Person {
     const known = this.#people.get(root)
     if (known) return known
-    const outside = root < this.#firstNewLeaf
-    const person = { leaves: new Set(outside ? [...this.#leaves].filter(([, of]) => of === root).map(([leaf]) => leaf) : []) }
+    const person = { leaves: new Set<number>() }
     this.#people.set(root, person)
     return person
   }

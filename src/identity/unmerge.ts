@@ -53,7 +53,7 @@ async function rederive(
   since: number,
   hand: Hand,
 ): Promise<Regrouping> {
-  const evidence = await evidenceAbout(tx, [profile], ruleOf, Number.isFinite(since) ? since : 0)
+  const evidence = await evidenceAbout(tx, profile, ruleOf, Number.isFinite(since) ? since : 0)
   const roots = new Set([profile, ...evidence.identifiers.flatMap(({ leaf }) => evidence.roots.get(leaf) ?? [])])
   const leaves = await leavesOfProfiles(tx, roots)
   const regrouping = regroup(derive(evidence, head.nextLeaf, false), leaves, head.nextLeaf, head.nextLeaf)
@@ -95,8 +95,8 @@ async function cutsOfMerge(tx: Queryable, id: number): Promise<Cuts> {
   if (home !== profile) throw new Refusal(409, 'already-apart', 'The two sides of this merge are not one profile any more.')
   const cuts = await edges(
     tx,
-    `seq = $1 and (select leaf = any($2::bigint[]) from identifiers where hash = anchor)
-       is distinct from (select leaf = any($2::bigint[]) from identifiers where hash = other)`,
+    `seq = $1 and (select leaf = any($2::bigint[]) from identifiers where hash = e.anchor)
+       is distinct from (select leaf = any($2::bigint[]) from identifiers where hash = e.other)`,
     [change.seq, `{${change.leaves.split(' ').join()}}`],
   )
   return { profile, cuts, pairs: [[change.survivorHash, change.mergedHash], ...cuts.map(({ anchor, other }) => [anchor, other] as const)] }
@@ -116,7 +116,7 @@ async function cutsAround(tx: Queryable, hash: string): Promise<Cuts> {
   const leaves = await leavesOf(tx, profile)
   const cuts = await edges(
     tx,
-    `(anchor = $1 and (select leaf from identifiers where hash = other) = any($2::bigint[]))
+    `(anchor = $1 and (select leaf from identifiers where hash = e.other) = any($2::bigint[]))
       or (other = $1 and anchor in (select hash from identifiers where leaf = any($2::bigint[])))`,
     [hash, numbers(leaves)],
   )
@@ -125,7 +125,7 @@ async function cutsAround(tx: Queryable, hash: string): Promise<Cuts> {
 }
 
 function edges(tx: Queryable, where: string, values: unknown[]): Promise<Cut[]> {
-  return tx.query<Cut>(`select anchor::text, other::text, seq from identity_edges where linked and not cut and (${where})`, values)
+  return tx.query<Cut>(`select anchor::text, other::text, seq from identity_edges e where linked and not cut and (${where})`, values)
 }
 
 /** The profiles of identifiers, in their order; undefined where one is nobody's. */

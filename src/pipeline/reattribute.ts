@@ -12,6 +12,7 @@ interface Reattribution {
   to_leaf: number
   hashes: string[]
   since_position: Position
+  until_position: Position | null
   instead_hashes: string[]
   instead_leaves: number[]
 }
@@ -35,7 +36,7 @@ const atOnce = 5_000
 export async function reattribute(deps: ReattributeDependencies): Promise<number> {
   const { postgres } = deps
   const open = await postgres.query<Reattribution>(
-    `select id, from_leaf, to_leaf, hashes::text[], since_position, instead_hashes::text[], instead_leaves::text[]::int[] as instead_leaves
+    `select id, from_leaf, to_leaf, hashes::text[], since_position, until_position, instead_hashes::text[], instead_leaves::text[]::int[] as instead_leaves
      from identity_reattributions where done_at is null order by id limit 100`,
   )
   if (open.length === 0) return 0
@@ -66,12 +67,13 @@ async function move({ clickhouse }: ReattributeDependencies, one: Reattribution)
       `with arrayFirstIndex(hash -> has(identifiers, hash), {instead:Array(UInt64)}) as carried
        select position, if(carried > 0, {leaves:Array(UInt32)}[carried], {to:UInt32}) as target
        from events
-       where leaf = {from:UInt32} and position >= {since:UInt64} and has({hashes:Array(UInt64)}, identifiers[1]) and target <> {from:UInt32}
+       where leaf = {from:UInt32} and position >= {since:UInt64} and position < {until:UInt64} and has({hashes:Array(UInt64)}, identifiers[1]) and target <> {from:UInt32}
        order by position limit {limit:UInt32}`,
       {
         from: one.from_leaf,
         to: one.to_leaf,
         since: one.since_position,
+        until: one.until_position ?? '18446744073709551615',
         hashes: one.hashes.map(unsigned),
         instead: one.instead_hashes.map(unsigned),
         leaves: one.instead_leaves,

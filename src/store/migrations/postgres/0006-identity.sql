@@ -72,6 +72,8 @@ create table identity_edges (
   other bigint not null,
   generation smallint not null,
   linked boolean not null,
+  -- The anchor of the event was `other`.
+  reversed boolean not null default false,
   seq bigint not null,
   position bigint not null,
   ts timestamptz not null,
@@ -167,6 +169,11 @@ create table identity_reattributions (
   hashes bigint[] not null,
   -- Only facts from this position on.
   since_position bigint not null default 0,
+  -- Only facts before this one.
+  until_position bigint,
+  -- A fact that carries one of these goes to the leaf of the first of them instead.
+  instead_hashes bigint[] not null default '{}',
+  instead_leaves bigint[] not null default '{}',
   done_at timestamptz
 );
 create index identity_reattributions_open on identity_reattributions (id) where done_at is null;
