@@ -38,11 +38,12 @@ export async function rememberMessages(
       const { prints, indexes } = messagesOf(batch, () => true)
       const answers = await seen.probe(prints)
       const fresh = new Uint8Array(batch.items.length)
-      for (const [at, index] of indexes.entries()) fresh[index] = answers[at] ?? 0
+      for (let at = 0; at < indexes.length; at++) fresh[indexes[at] ?? 0] = answers[at] ?? 0
       return {
         fresh,
         async remember(outcome) {
-          const stored = Uint8Array.from(indexes, index => (outcome[index] === 0 ? 0 : 1))
+          const stored = new Uint8Array(indexes.length)
+          for (let at = 0; at < indexes.length; at++) stored[at] = outcome[indexes[at] ?? 0] === 0 ? 0 : 1
           await seen.remember(prints, stored, offsetAfter(batch))
         },
       }
@@ -56,8 +57,9 @@ export async function rememberMessages(
   function messagesOf(batch: Batch, isWanted: (index: number) => boolean): { prints: Prints; indexes: number[] } {
     const indexes: number[] = []
     const messages: Message[] = []
-    for (const [index, item] of batch.items.entries()) {
-      if (!('event' in item) || !isWanted(index)) continue
+    for (let index = 0; index < batch.items.length; index++) {
+      const item = batch.items[index]
+      if (!item || !('event' in item) || !isWanted(index)) continue
       indexes.push(index)
       messages.push(item.event)
     }
