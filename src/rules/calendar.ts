@@ -1,0 +1,56 @@
+import type { Duration } from './duration.ts'
+
+const dayMs = 86_400_000
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** What a zone's clock is ahead of UTC at a moment, ms. */
+export function offsetAt(zone: string, ms: number): number {
+  let format = formats.get(zone)
+  if (!format) {
+    const parts = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' } as const
+    format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', era: 'short', ...parts })
+    formats.set(zone, format)
+  }
+  const whole = Math.floor(ms / 1000) * 1000
+  const shown = Object.fromEntries(format.formatToParts(whole).map(({ type, value }) => [type, Number(value)]))
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = shown
+  return Date.UTC(year, month - 1, day, hour, minute, second) - whole
+}
+
+/** What the zone's clock shows, as if it were UTC. */
+export function wallOf(zone: string, ms: number): number {
+  return ms + offsetAt(zone, ms)
+}
+
+/** The moment at which a zone's clock shows this: shifted forward where the clock skips it, the first where it shows it twice. */
+export function momentOfWall(zone: string, wall: number): number {
+  const before = offsetAt(zone, wall - dayMs)
+  const after = offsetAt(zone, wall + dayMs)
+  if (offsetAt(zone, wall - before) === before) return wall - before
+  return offsetAt(zone, wall - after) === after ? wall - after : wall - before
+}
+
+/** `ts ⊕ d`: months are added on the zone's calendar and clamped to the end of the month. */
+export function plus(zone: string, ms: number, duration: Duration): number {
+  if ('ms' in duration) return ms + duration.ms
+  return momentOfWall(zone, addMonths(wallOf(zone, ms), duration.months))
+}
+
+function addMonths(wall: number, months: number): number {
+  const date = new Date(wall)
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth() + months]
+  const day = Math.min(date.getUTCDate(), new Date(Date.UTC(year, month + 1, 0)).getUTCDate())
+  return Date.UTC(year, month, day) + (wall - Math.floor(wall / dayMs) * dayMs)
+}
+
+/** The months and days (`MM-DD`) whose anniversary is at most so many local days after today; 29 February counts as 28 in other years. */
+export function anniversariesWithin(zone: string, now: number, days: number): string[] {
+  const today = wallOf(zone, now)
+  const dates = Array.from({ length: Math.min(days, 366) + 1 }, (_, ahead) => new Date(today + ahead * dayMs))
+  const named = dates.flatMap(date => {
+    const name = date.toISOString().slice(5, 10)
+    const isLeap = new Date(Date.UTC(date.getUTCFullYear(), 2, 0)).getUTCDate() === 29
+    return name === '02-28' && !isLeap ? [name, '02-29'] : [name]
+  })
+  return [...new Set(named)]
+}

@@ -1,0 +1,332 @@
+import type { Json, JsonObject } from '../collect/event.ts'
+import { offsetAt, plus } from './calendar.ts'
+import { durationOf, wholeDays } from './duration.ts'
+import type { Filter } from './filter.ts'
+import { momentIn } from './iso-date.ts'
+import { type EventRule, measureNames, namesOf, type Selection } from './kinds/event-shape.ts'
+import type { SequenceRule } from './kinds/sequence-shape.ts'
+import { askedOf, type Scalar, type SinceOperators, type ValueOperators } from './operators.ts'
+import type { Rule } from './schema.ts'
+import type { Window } from './window.ts'
+
+export interface NaiveEvent {
+  leaf: number
+  ts: number
+  position: number
+  event: string
+  props: JsonObject
+  context: JsonObject
+}
+export interface NaiveTrait {
+  leaf: number
+  ts: number
+  position: number
+  key: string
+  value: Json
+}
+export interface NaiveConsent {
+  leaf: number
+  ts: number
+  position: number
+  purpose: string
+  given: boolean
+}
+export interface NaiveWorld {
+  zone: string
+  events: NaiveEvent[]
+  traits: NaiveTrait[]
+  consents: NaiveConsent[]
+  roots: Map<number, number>
+  /** Consent purpose by event name, by `event.prop`, by `trait:key`. */
+  sensitive: Map<string, string>
+  since?: { entry?: number; step?: number }
+}
+
+/** True, false, or unknown. */
+export type Verdict = boolean | null
+
+/** Section 5 of the design, word by word and without haste: what the compiled statement must say of every profile. */
+export function naive(rule: Rule, world: NaiveWorld, now: number): Map<number, Verdict> {
+  const profileOf = (leaf: number) => world.roots.get(leaf) ?? leaf
+  const of = <T extends { leaf: number; ts: number; position: number }>(facts: T[], profile: number) =>
+    facts.filter(fact => profileOf(fact.leaf) === profile && fact.ts <= now).sort((a, b) => a.ts - b.ts || a.position - b.position)
+  const facts = [...world.events, ...world.traits, ...world.consents]
+  const profiles = new Set(facts.filter(({ ts }) => ts <= now).map(({ leaf }) => profileOf(leaf)))
+  return new Map(
+    [...profiles].map(profile => {
+      const person: Person = {
+        world,
+        now,
+        events: of(world.events, profile),
+        traits: of(world.traits, profile),
+        consents: of(world.consents, profile),
+      }
+      return [profile, verdict(rule, person)]
+    }),
+  )
+}
+
+interface Person {
+  world: NaiveWorld
+  now: number
+  events: NaiveEvent[]
+  traits: NaiveTrait[]
+  consents: NaiveConsent[]
+}
+
+function verdict(rule: Rule, person: Person): Verdict {
+  if ('all' in rule) return both(rule.all.map(one => verdict(one, person)))
+  if ('any' in rule) return negated(both(rule.any.map(one => negated(verdict(one, person)))))
+  if ('not' in rule) return negated(verdict(rule.not, person))
+  if ('of' in rule) {
+    const verdicts = rule.of.map(one => verdict(one, person))
+    if (verdicts.filter(one => one === true).length >= rule.atLeast) return true
+    return verdicts.filter(one => one !== false).length >= rule.atLeast ? null : false
+  }
+  const isKnown = readBy(rule).every(place => {
+    const purpose = person.world.sensitive.get(place)
+    return purpose === undefined || isGiven(purpose, person)
+  })
+  if (!isKnown) return null
+  if ('consent' in rule) return isGiven(rule.consent, person)
+  if ('trait' in rule) return holds(person.traits.findLast(({ key }) => key === rule.trait)?.value ?? null, rule, person)
+  if ('sequence' in rule) return sequenceHolds(rule, person)
+  if ('event' in rule) return eventHolds(rule, person)
+  throw new Error('not a fact')
+}
+
+function both(verdicts: Verdict[]): Verdict {
+  if (verdicts.includes(false)) return false
+  return verdicts.includes(null) ? null : true
+}
+
+function negated(one: Verdict): Verdict {
+  return one === null ? null : !one
+}
+
+function isGiven(purpose: string, { consents }: Person): boolean {
+  return consents.findLast(consent => consent.purpose === purpose)?.given ?? false
+}
+
+function readBy(rule: Rule): string[] {
+  if ('trait' in rule) return [`trait:${rule.trait}`]
+  if (!('event' in rule || 'sequence' in rule)) return []
+  const per = rule.per === undefined ? [] : [rule.per]
+  const measured = 'event' in rule ? measureNames.flatMap(name => (rule[name] as { prop?: string } | undefined)?.prop ?? []) : []
+  const steps: Selection[] = 'event' in rule ? [rule] : rule.sequence
+  const ofSelection = (selection: Selection, props: string[]) =>
+    namesOf(selection.event).flatMap(name => [
+      name,
+      ...[...props, ...(selection.where ?? []).flatMap(propsOf)].map(prop => `${name}.${prop}`),
+    ])
+  return [...steps.flatMap(step => ofSelection(step, [...per, ...measured])), ...(rule.without ? ofSelection(rule.without, per) : [])]
+}
+
+function propsOf(filter: Filter): string[] {
+  if ('all' in filter) return filter.all.flatMap(propsOf)
+  if ('any' in filter) return filter.any.flatMap(propsOf)
+  if ('not' in filter) return propsOf(filter.not)
+  return 'prop' in filter ? [filter.prop] : []
+}
+
+function eventHolds(rule: EventRule, person: Person): boolean {
+  const own = person.events.filter(event => isOf(event, rule, person))
+  const forbidden = rule.without ? person.events.filter(event => isOf(event, rule.without as Selection, person)) : []
+  const { per } = rule
+  if (per === undefined) return forbidden.length === 0 && measureHolds(rule, own, person)
+  return valuesOf(own, per).some(value => {
+    const has = (event: NaiveEvent) => keysAt(event, per).includes(value)
+    return !forbidden.some(has) && measureHolds(rule, own.filter(has), person)
+  })
+}
+
+function sequenceHolds(rule: SequenceRule, person: Person): boolean {
+  const { per, sequence, without, within } = rule
+  const step = (index: number) => person.events.filter(event => isOf(event, { ...sequence[index], within } as Selection, person))
+  const steps = sequence.map((_, index) => step(index))
+  const forbidden = without ? person.events.filter(event => isOf(event, without, person)) : []
+  if (per === undefined) return chainIn(steps, forbidden, rule, person)
+  return valuesOf(steps.flat(), per).some(value => {
+    const has = (event: NaiveEvent) => keysAt(event, per).includes(value)
+    return chainIn(
+      steps.map(events => events.filter(has)),
+      forbidden.filter(has),
+      rule,
+      person,
+    )
+  })
+}
+
+/** Tries every chain. */
+function chainIn(steps: NaiveEvent[][], forbidden: NaiveEvent[], rule: SequenceRule, { world }: Person): boolean {
+  const from = (index: number, first: number, previous: number): boolean => {
+    if (index === steps.length) return !forbidden.some(({ ts }) => ts > first && ts < previous)
+    const within = rule.sequence[index]?.within
+    return (steps[index] ?? []).some(({ ts }) => {
+      if (index === 0) return from(1, ts, ts)
+      return ts > previous && (within === undefined || ts < plus(world.zone, previous, durationOf(within))) && from(index + 1, first, ts)
+    })
+  }
+  return from(0, 0, 0)
+}
+
+function isOf(event: NaiveEvent, { event: names, where = [], within }: Selection, person: Person): boolean {
+  return namesOf(names).includes(event.event) && isInside(event.ts, within, person) && where.every(one => filterHolds(one, event, person))
+}
+
+function isInside(ts: number, window: Window | undefined, { now, world }: Person): boolean {
+  const { zone } = world
+  if (window === undefined) return true
+  if (typeof window === 'string') return ts <= now && now < plus(zone, ts, durationOf(window))
+  if ('ago' in window) return plus(zone, ts, durationOf(window.ago[1])) <= now && now < plus(zone, ts, durationOf(window.ago[0]))
+  if ('since' in window) return ts > (world.since?.[window.since] ?? Number.NaN) && ts <= now
+  const { from, to } = window
+  return (from === undefined || ts >= (momentIn(from, zone) ?? 0)) && (to === undefined || ts < (momentIn(to, zone) ?? 0))
+}
+
+function filterHolds(filter: Filter, event: NaiveEvent, person: Person): boolean {
+  if ('all' in filter) return filter.all.every(one => filterHolds(one, event, person))
+  if ('any' in filter) return filter.any.some(one => filterHolds(one, event, person))
+  if ('not' in filter) return !filterHolds(filter.not, event, person)
+  if ('prop' in filter) return holds(valueAt(event.props, filter.prop), filter, person)
+  if ('context' in filter) return holds(valueAt(event.context, filter.context), filter, person)
+  if ('item' in filter) throw new Error('not a fact')
+  const local = new Date(event.ts + offsetAt(person.world.zone, event.ts))
+  if (filter.time === 'hour') return holds(local.getUTCHours(), filter, person)
+  if (filter.time === 'weekday') return holds(local.getUTCDay() || 7, filter, person)
+  return holds(local.toISOString().slice(0, 10), filter, person)
+}
+
+/** A list for paths through lists. */
+function valueAt(object: Json, path: string): Json {
+  let values: Json[] = [object]
+  for (const part of path.split('.')) {
+    const name = part.replaceAll('[]', '')
+    values = values.map(value => (isObject(value) ? (value[name] ?? null) : null))
+    for (let lists = (part.length - name.length) / 2; lists > 0; lists--)
+      values = values.flatMap(value => (Array.isArray(value) ? value : []))
+  }
+  if (!path.includes('[]')) return values[0] ?? null
+  const there = values.filter(value => value !== null)
+  return there.length === 0 ? null : there
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function plainAt(event: NaiveEvent, path: string): Scalar[] {
+  const value = valueAt(event.props, path)
+  return (Array.isArray(value) ? value : [value]).filter(isScalar)
+}
+
+function keysAt(event: NaiveEvent, path: string): string[] {
+  return plainAt(event, path).map(value => JSON.stringify(value))
+}
+
+function valuesOf(events: NaiveEvent[], path: string): string[] {
+  return [...new Set(events.flatMap(event => keysAt(event, path)))]
+}
+
+function isScalar(value: Json): value is Scalar {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+function measureHolds(rule: EventRule, events: NaiveEvent[], person: Person): boolean {
+  const { zone } = person.world
+  const numbers = (path: string) => events.flatMap(event => plainAt(event, path)).filter(value => typeof value === 'number')
+  const rounded = (value: number) => Math.round(value * 1e6) / 1e6
+  const sum = (path: string) => numbers(path).reduce((total, value) => total + value, 0)
+  const having = (path: string) => events.map(event => valueAt(event.props, path)).filter(value => value !== null && !isObject(value))
+  if (rule.count) return holds(events.length, rule.count, person)
+  if (rule.days) {
+    const days = events.map(({ ts }) => Math.floor((ts + offsetAt(zone, ts)) / 86_400_000))
+    return holds(new Set(days).size, rule.days, person)
+  }
+  if (rule.sinceLast) return sinceHolds(events.at(-1)?.ts, rule.sinceLast, person)
+  if (rule.sinceFirst) return sinceHolds(events[0]?.ts, rule.sinceFirst, person)
+  if (rule.sum) return holds(rounded(sum(rule.sum.prop)), rule.sum, person)
+  if (rule.avg) {
+    const count = numbers(rule.avg.prop).length
+    return holds(count === 0 ? null : rounded(sum(rule.avg.prop) / count), rule.avg, person)
+  }
+  if (rule.min) return holds(extreme(numbers(rule.min.prop), Math.min), rule.min, person)
+  if (rule.max) return holds(extreme(numbers(rule.max.prop), Math.max), rule.max, person)
+  if (rule.distinct) return holds(valuesOf(events, rule.distinct.prop).length, rule.distinct, person)
+  if (rule.first) return holds(having(rule.first.prop)[0] ?? null, rule.first, person)
+  if (rule.last) return holds(having(rule.last.prop).at(-1) ?? null, rule.last, person)
+  return events.length > 0
+}
+
+function extreme(numbers: number[], of: (...values: number[]) => number): Json {
+  return numbers.length === 0 ? null : of(...numbers)
+}
+
+function sinceHolds(ts: number | undefined, operators: SinceOperators, { now, world }: Person): boolean {
+  if (operators.exists === false) return ts === undefined && Object.keys(operators).length === 1
+  if (ts === undefined) return false
+  const at = (duration: string) => plus(world.zone, ts, durationOf(duration))
+  const { gt, gte, lt, lte, between } = operators
+  return (
+    (gt === undefined || now > at(gt)) &&
+    (gte === undefined || now >= at(gte)) &&
+    (lt === undefined || now < at(lt)) &&
+    (lte === undefined || now <= at(lte)) &&
+    (between === undefined || (now >= at(between[0]) && now <= at(between[1])))
+  )
+}
+
+/** Every operator holds; on a list for any of its elements. */
+function holds(value: Json, operators: ValueOperators, person: Person): boolean {
+  return askedOf(operators).every(([name, wanted]) => operatorHolds(value, name, wanted, person))
+}
+
+function operatorHolds(value: Json, name: string, wanted: unknown, person: Person): boolean {
+  if (name === 'exists') return (value !== null) === wanted
+  if (name === 'ne') return !operatorHolds(value, 'eq', wanted, person)
+  if (name === 'notIn') return !operatorHolds(value, 'in', wanted, person)
+  return (Array.isArray(value) ? value : [value]).some(one => plainHolds(one, name, wanted, person))
+}
+
+function plainHolds(value: Json, name: string, wanted: unknown, { now, world: { zone } }: Person): boolean {
+  if (name === 'eq') return isScalar(value) && value === wanted
+  if (name === 'in') return isScalar(value) && (wanted as Scalar[]).includes(value)
+  const [from, to] = (Array.isArray(wanted) ? wanted : []) as [number, number]
+  const bound = wanted as number
+  if (typeof value === 'number') {
+    const tests: Record<string, boolean> = {
+      gt: value > bound,
+      gte: value >= bound,
+      lt: value < bound,
+      lte: value <= bound,
+      between: value >= from && value <= to,
+    }
+    return tests[name] ?? false
+  }
+  if (typeof value !== 'string') return false
+  const text = wanted as string
+  if (name === 'contains') return value.includes(text)
+  if (name === 'startsWith') return value.startsWith(text)
+  if (name === 'endsWith') return value.endsWith(text)
+  const ts = momentIn(value, zone)
+  if (ts === undefined) return false
+  if (name === 'before') return ts < (momentIn(text, zone) ?? Number.NaN)
+  if (name === 'after') return ts > (momentIn(text, zone) ?? Number.NaN)
+  if (name === 'withinLast') return ts <= now && now < plus(zone, ts, durationOf(text))
+  if (name === 'withinNext') return now < ts && ts <= plus(zone, now, durationOf(text))
+  if (name === 'anniversaryWithin') return daysToAnniversary(ts, now, zone) <= (wholeDays(text) ?? -1)
+  return false
+}
+
+function daysToAnniversary(ts: number, now: number, zone: string): number {
+  const dayMs = 86_400_000
+  const born = new Date(ts + offsetAt(zone, ts))
+  const today = Math.floor((now + offsetAt(zone, now)) / dayMs)
+  const year = new Date(today * dayMs).getUTCFullYear()
+  const inYear = (y: number) => {
+    const isLeap = new Date(Date.UTC(y, 1, 29)).getUTCMonth() === 1
+    const isLeapDay = born.getUTCMonth() === 1 && born.getUTCDate() === 29
+    return Date.UTC(y, born.getUTCMonth(), isLeapDay && !isLeap ? 28 : born.getUTCDate()) / dayMs
+  }
+  return inYear(year) >= today ? inYear(year) - today : inYear(year + 1) - today
+}

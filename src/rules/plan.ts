@@ -1,0 +1,77 @@
+import type { Marks } from '../dictionary/marks.ts'
+import type { BlindIndexOf } from '../dictionary/personal.ts'
+import type { Win } from '../profiles/candidates.ts'
+import { Binder, type Sql } from './sql/binder.ts'
+import { type CalendarSql, calendarSql } from './sql/calendar-sql.ts'
+import { Scan } from './sql/scan.ts'
+import type { Since } from './sql/window-sql.ts'
+
+/** What a rule means depends on: the moment, the zone, what the workspace says of its data. */
+export interface RuleContext {
+  /** `at`, ms: a fact later than this does not exist yet. */
+  now: number
+  zone: string
+  marks: Marks
+  /** Personal values are compared as the keyed hashes that stand for them. */
+  blindIndex: BlindIndexOf
+  winOf: (trait: string) => Win
+  since?: Since
+  /** A definition that protects or serves the person reads sensitive data without its consent. */
+  isExempt?: boolean
+}
+
+/** A pass that groups by one more key, and what holds for a profile if it holds for one of the key's values. */
+interface KeyedPass {
+  scan: Scan
+  from: Sql
+  keys: Sql
+  holds: Sql
+}
+
+/** What one statement has to read; the rules add to it while they are compiled. */
+export class Plan {
+  readonly context: RuleContext
+  readonly binder = new Binder()
+  readonly calendar: CalendarSql
+  readonly events = new Scan('e')
+  readonly eventNames = new Set<string>()
+  readonly traits = new Scan('t')
+  readonly traitKeys = new Set<string>()
+  readonly consents = new Scan('c')
+  readonly keyed: KeyedPass[] = []
+
+  constructor(context: RuleContext) {
+    this.context = context
+    this.calendar = calendarSql(this.binder, context.zone)
+  }
+
+  /** As the operators want it. */
+  get operators() {
+    const { now, zone, since } = this.context
+    return { binder: this.binder, calendar: this.calendar, now, zone, since }
+  }
+
+  /** Column that says whether the consent is given at `now`. */
+  consent(purpose: string): Sql {
+    return this.consents.add('argMaxIf', `given, (ts, position), purpose = ${this.binder.text(purpose)}`)
+  }
+
+  newKeyedScan(): Scan {
+    return new Scan(`k${this.keyed.length}_`)
+  }
+
+  /** @returns the column that says whether it holds for one of the key's values */
+  addKeyed(pass: KeyedPass): Sql {
+    return `h${this.keyed.push(pass) - 1}`
+  }
+}
+
+/** A leaf of a rule in SQL. */
+export interface LeafSql {
+  /** A condition over the plan's columns that is never null. */
+  holds: Sql
+  /** Consent purposes without which it is unknown. */
+  needs: readonly string[]
+  /** What shows why: columns by name. */
+  evidence: Readonly<Record<string, Sql>>
+}

@@ -1,0 +1,55 @@
+import type { Sql } from './binder.ts'
+
+/** Where a leaf's facts go: its root, or itself. */
+const mapping = '(select leaf, argMax(root, version) as root from roots group by leaf)'
+
+/**
+ * One pass over a table of facts: aggregates per leaf first, then per profile (and, where there is one, per value of a key). The columns have
+ * the prefix that tells them apart from those of other passes; what is not there comes out as the default of its type.
+ */
+export class Scan {
+  readonly #columns: { fn: string; args: Sql }[] = []
+  readonly #prefix: string
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  /** @param fn the aggregate function, `countIf`; the same one asked for again is the same column */
+  add(fn: string, args: Sql): Sql {
+    const known = this.#columns.findIndex(column => column.fn === fn && column.args === args)
+    const index = known >= 0 ? known : this.#columns.push({ fn, args }) - 1
+    return `${this.#prefix}${index}`
+  }
+
+  get isEmpty(): boolean {
+    return this.#columns.length === 0
+  }
+
+  /** @param from table and conditions: `events where …` */
+  sql(from: Sql, key?: { name: Sql; of: Sql }): Sql {
+    const inner = this.#columns.map(({ fn, args }, index) => `${fn}State(${args}) as ${this.#prefix}s${index}`)
+    const outer = this.#columns.map(({ fn }, index) => `${fn}Merge(${this.#prefix}s${index}) as ${this.#prefix}${index}`)
+    const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
+    const named = key ? `, ${key.name}` : ''
+    return (
+      `select if(m.root = 0, f.leaf, m.root) as profile${named}, ${outer.join(', ')}\n` +
+      `from (select leaf${keyed}, ${inner.join(', ')} from ${from} group by leaf${named}) as f\n` +
+      `left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
+    )
+  }
+}
+
+/** The profile of every leaf that the conditions find: `profile`, each once. */
+export function profilesOf(from: readonly Sql[]): Sql {
+  const leaves = from.map(one => `select leaf from ${one} group by leaf`).join(' union distinct ')
+  return `select if(m.root = 0, f.leaf, m.root) as profile from (${leaves}) as f left join ${mapping} as m on m.leaf = f.leaf group by profile`
+}
+
+/** Leaves of these profiles. */
+export function leavesOf(profiles: Sql): Sql {
+  return (
+    `(leaf in (select leaf from ${mapping} where has(${profiles}, root)) or ` +
+    `(has(${profiles}, leaf) and leaf not in (select leaf from ${mapping} where leaf != root)))`
+  )
+}
