@@ -84,12 +84,7 @@ async function move({ clickhouse }: ReattributeDependencies, one: Reattribution)
     for (const [to, facts] of Map.groupBy(next, fact => fact.target)) {
       const params = { from: one.from_leaf, to, positions: facts.map(fact => fact.position) }
       for (const table of ['traits', 'consents', 'events']) {
-        await clickhouse.command(
-          `insert into ${table} select * replace ({to:UInt32} as leaf) from ${table}
-           where leaf = {from:UInt32} and position in {positions:Array(UInt64)}
-             and position not in (select position from ${table} where leaf = {to:UInt32} and position in {positions:Array(UInt64)})`,
-          params,
-        )
+        await copy(clickhouse, table, params)
         await clickhouse.command(`delete from ${table} where leaf = {from:UInt32} and position in {positions:Array(UInt64)}`, params, {
           settings: { lightweight_deletes_sync: 2 },
         })
@@ -98,6 +93,30 @@ async function move({ clickhouse }: ReattributeDependencies, one: Reattribution)
   }
 }
 
-function unsigned(hash: string): string {
-  return BigInt.asUintN(64, BigInt(hash)).toString()
+/** Facts are filtered before their leaf is replaced: beside `replace`, `leaf` would mean the new one. Nothing is deleted that did not arrive. */
+async function copy(
+  clickhouse: ClickHouse,
+  table: string,
+  params: { from: number; to: number; positions: readonly Position[] },
+): Promise<void> {
+  await clickhouse.command(
+    `insert into ${table} select * replace ({to:UInt32} as leaf) from (
+       select * from ${table}
+       where leaf = {from:UInt32} and position in {positions:Array(UInt64)}
+         and position not in (select position from ${table} where leaf = {to:UInt32} and position in {positions:Array(UInt64)})
+     )`,
+    params,
+  )
+  const [rows] = await clickhouse.query<{ missing: number }>(
+    `select uniqExactIf(position, leaf = {from:UInt32}) - uniqExactIf(position, leaf = {from:UInt32} and position in (
+         select position from ${table} where leaf = {to:UInt32} and position in {positions:Array(UInt64)})) as missing
+     from ${table} where leaf = {from:UInt32} and position in {positions:Array(UInt64)}`,
+    params,
+  )
+  if (rows?.missing !== 0) throw new Error('facts that should move did not arrive at their new leaf')
+}
+
+/** A number, not text: ClickHouse does not read quoted numbers in an array. */
+function unsigned(hash: string): bigint {
+  return BigInt.asUintN(64, BigInt(hash))
 }
