@@ -45,7 +45,7 @@ export async function mergeByHand(work: HandWork, a: NamedPerson, b: NamedPerson
   if (roots[0] === roots[1] && roots[0] !== 0) return { profile: `${roots[0]}`, merged: false }
 
   const obstacles = obstaclesBetween(graph, partOf(graph, 0), partOf(graph, 1), hand.at)
-  const fact = { position: 0, ts: hand.at, slots: [0, 1], what: 'together', unbind: false, rule: 'hand', source: hand.by } as const
+  const fact = { position: 0, ts: hand.at, slots: [0, 1], what: 'together', rule: 'hand', source: hand.by } as const
   const outcome = decide(graph, [fact])
   const [one, other] = ends.map((_, slot) => rootOf(graph, identifierOf(graph, slot).leaf))
   if (outcome.conflicts.length > 0 || outcome.shared.length > 0 || one !== other || !one) throw await refusalOf(work, graph, obstacles)
@@ -134,8 +134,7 @@ export async function graphAround(
 ): Promise<Loaded> {
   const loader = new Loader(tx, head, name => rules.ofStored(name))
   await loader.lookUp(ends)
-  const together = { slots: ends.map((_, slot) => slot), what: 'together', unbind: false } as const
-  return loader.graphFor([together])
+  return loader.graphFor([{ slots: ends.map((_, slot) => slot), what: 'together' }])
 }
 
 /** Who an identifier stands for: its profile's identifiers, or only itself. */

@@ -107,7 +107,7 @@ function stateOf(graph: Graph): Standing['state'] {
 }
 
 /** Reading changes nothing, so nothing is locked or numbered. */
-const readingHead = { nextLeaf: 0, seq: 0, namespacesVersion: 0, hasBlocks: true }
+const readingHead = { nextLeaf: 0, seq: 0, namespacesVersion: 0, hasBlocks: true, writer: '', transaction: '' }
 
 type Between = Pick<Explanation, 'obstacles' | 'conflicts'>
 

@@ -21,18 +21,16 @@ const generation = 80_000
 export class Familiar {
   #young = new Map<string, FamiliarAnswer>()
   #old = new Map<string, FamiliarAnswer>()
-  #seq = -1
-  #namespacesVersion = -1
+  #writer = ''
 
-  /** At the begin of a transaction that holds identity: forgets everything when somebody else, or a transaction that failed, was here since. */
-  begin({ seq, namespacesVersion }: Head): void {
-    if (seq !== this.#seq || namespacesVersion !== this.#namespacesVersion) this.forget()
-    this.#namespacesVersion = namespacesVersion
+  /** At the begin of a transaction that holds identity: forgets everything unless what was remembered last is what is stored. */
+  begin({ writer }: Head): void {
+    if (writer !== this.#writer) this.forget()
   }
 
-  /** At its end. @param seq as it is stored then */
-  end(seq: number): void {
-    this.#seq = seq
+  /** When the transaction has changed identity: if it fails, or somebody else comes between, the next one finds another writer. */
+  end({ transaction }: Head): void {
+    this.#writer = transaction
   }
 
   find(fact: IdentityFact): FamiliarAnswer | undefined {

@@ -8,12 +8,17 @@ export interface Head {
   seq: number
   namespacesVersion: number
   hasBlocks: boolean
+  /** The transaction that changed identity last, and this one: 32-bit numbers of PostgreSQL. */
+  writer: string
+  transaction: string
 }
 
 /** Takes identity for this transaction: others wait until it ends, so every decision sees the one before. */
 export async function lockHead(tx: Queryable): Promise<Head> {
   const [head] = await tx.query<Head>(
-    `select next_leaf as "nextLeaf", seq, namespaces_version as "namespacesVersion", has_blocks as "hasBlocks" from identity_head for update`,
+    `select next_leaf as "nextLeaf", seq, namespaces_version as "namespacesVersion", has_blocks as "hasBlocks", xmin::text as writer,
+       (pg_current_xact_id()::text::numeric % 4294967296)::text as transaction
+     from identity_head for update`,
   )
   if (!head) throw new Error('identity_head has its row since its migration')
   return head

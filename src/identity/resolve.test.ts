@@ -110,6 +110,19 @@ test('a batch that fails leaves nothing behind', async () => {
   expect(await take({ user_id: 'u2' })).toMatchObject({ facts: [{ leaf: 1 }] })
 })
 
+test('what a failed batch taught is forgotten, even if another worker has taken as many facts since', async () => {
+  const [one, other] = [identityWith(store.keys), identityWith(store.keys)]
+  await expect(
+    postgres.transaction(async tx => {
+      await one.resolve(tx, [factOf({ user_id: 'u1' }, 1)])
+      await one.resolve(tx, [factOf({ user_id: 'u1' }, 2)])
+      throw new Error('on purpose')
+    }),
+  ).rejects.toThrow('on purpose')
+  await postgres.transaction(tx => other.resolve(tx, [factOf({ user_id: 'u2' }, 1), factOf({ user_id: 'u2' }, 2)]))
+  expect(leavesIn(await postgres.transaction(tx => one.resolve(tx, [factOf({ user_id: 'u1' }, 3)])))).toEqual([2])
+})
+
 test('null, 0, undefined and an id of 10 kB are nobody’s, and a good identifier beside them is enough', async () => {
   const bad = ['null', '0', 'undefined', '0000-0000', '-', ' ', 'x'.repeat(10_000)]
   const { facts } = await take(...bad.map(user_id => ({ user_id })), ...bad.map(user_id => ({ user_id, anonymous_id: 'a1' })))

@@ -90,7 +90,7 @@ export function identityWith(keys: Keys, namespaces: NamespaceCache = namespaceC
     )
     if (isUnsettling(outcome)) familiar.forget()
     else if (taken.length === batch.length) rememberFamiliar(familiar, facts, batch, resolution, outcome, loaded.graph)
-    familiar.end(head.seq + taken.length)
+    familiar.end(head)
     return resolution
   }
 }

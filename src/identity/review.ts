@@ -51,11 +51,12 @@ async function settleValue({ tx }: HandWork, hash: string, decision: ReviewDecis
     [hash],
   )
   await tx.query('update identifiers set special = true where hash = $1', [hash])
+  const head = await lockHead(tx)
   if (decision === 'reject') {
+    await tx.query('update identity_head set seq = $1', [head.seq + 1])
     await tx.query(`update special_identifiers set blocked = 'no', cleared = true where hash = $1`, [hash])
     return
   }
-  const head = await lockHead(tx)
   const [special] = await tx.query<{ own: number }>('select own from special_identifiers where hash = $1', [hash])
   const needsLeaf = special?.own === 0
   if (needsLeaf) await tx.query('insert into leaves (leaf, root, position) values ($1, $1, 0)', [head.nextLeaf])
