@@ -20,7 +20,7 @@ test.runIf(onLinux)(
   'killed ten times, as a group, the main process alone and each engine alone, it loses nothing, doubles nothing and tears nothing',
   { timeout: 600_000 },
   async () => {
-    story = await Story.begin({ seed, people: 300, senders: 6, rate: 300, rowsPerFile: 2_500, say: line => said.push(line) })
+    story = await Story.begin({ seed, people: 300, senders: 6, rate: 300, rowsPerFile: 2_500, say: line => said.push(line) }, 1)
     const shots = shotsFor(10, chanceFrom(seed))
     for (const shot of shots.slice(0, 5)) await story.kill(shot)
     await story.restart()

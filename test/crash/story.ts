@@ -158,7 +158,7 @@ export class Story {
   #waitFor({ moment }: Shot): number {
     if (moment === 'start') return this.#chance.between(0, 1_500)
     if (moment === 'stop') return this.#chance.between(0, 500)
-    return moment === 'recovery' ? this.#chance.between(0, 250) : this.#chance.between(200, 2_500)
+    return moment === 'recovery' ? this.#chance.between(0, 250) : this.#chance.between(200, 2_000)
   }
 
   /** Ends the server by force, so that its start can be met. */
@@ -188,8 +188,7 @@ export class Story {
     const before = groupOf(this.#server)
     const how = await stopServer(this.#server)
     if (how !== 'code 0') this.#accuse('answered', `the server ended with ${how} when it was asked to stop`)
-    const left = stillRunning(before)
-    if (left.length > 0) this.#accuse('leaked', `after a stop there are still ${left.map(({ command }) => command.join(' '))}`)
+    await this.#nobodyLeft(before, 'the server was asked to stop')
   }
 
   async #nobodyLeft(before: readonly Process[], because: string): Promise<void> {
