@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { Registry } from 'prom-client'
 import { beforeEach, expect, test } from 'vitest'
 import { identityStore } from '../../test/identity-store.ts'
@@ -328,4 +329,20 @@ test('a namespace that contradicts itself is refused, by path', async () => {
   expect(await faults({ blocked: ['x', '**'] })).toEqual(['blocked[1]'])
   expect(await faults({ priority: 0 })).toEqual(['priority'])
   expect(await faults({ key: 'telephone' })).toEqual(['key'])
+})
+
+test('the description of these routes is valid', async () => {
+  const { body } = await ask('GET', '/api/openapi.json')
+  expect(await new Validator().validate(body)).toMatchObject({ valid: true })
+  expect(body.paths['/api/identity/unmerge'].post.requestBody.content['application/json'].schema).toMatchObject({ anyOf: [{}, {}, {}] })
+})
+
+test('only an administrator changes namespaces or derives anew', async () => {
+  const { body } = await ask('GET', '/api/openapi.json')
+  const permission = (path: string, method: string) => body.paths[path][method]['x-permission']
+  expect([
+    permission('/api/identity/namespaces/{key}', 'put'),
+    permission('/api/identity/namespaces/{key}', 'delete'),
+    permission('/api/identity/rebuild', 'post'),
+  ]).toEqual(['admin', 'admin', 'admin'])
 })
