@@ -9,9 +9,11 @@ import { testStores } from '../../test/stores.ts'
 import { ApiKeys } from '../access/api-keys.ts'
 import { firstKeys } from '../access/first-keys.ts'
 import { accessRoutes } from '../access/routes.ts'
+import { collectRoutes } from '../collect/routes.ts'
 import { createApi } from '../http/api.ts'
 import { createLogger } from '../http/logger.ts'
 import { serve } from '../http/server.ts'
+import { openFileLog } from '../log/file/file-log.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { CliContext } from './context.ts'
 import { run } from './program.ts'
@@ -20,7 +22,12 @@ import type { StartZhike } from './with-server.ts'
 
 const { postgres } = await testStores()
 const root = mkdtempSync(join(tmpdir(), 'zhike-cli-'))
-afterAll(() => rmSync(root, { recursive: true }))
+
+const events = await openFileLog({ directory: join(root, 'log'), key: Buffer.alloc(32, 7), now: Date.now })
+afterAll(async () => {
+  await events.close()
+  rmSync(root, { recursive: true })
+})
 
 let dataDir: string
 let lines: { out: string[]; notes: string[] }
@@ -44,7 +51,11 @@ const start: StartZhike = async config => {
     logger,
     registry: new Registry(),
     checks: [{ name: 'postgres', check: () => undefined }],
-    routes: [api => accessRoutes(api, apiKeys, postgres)],
+    routes: [
+      api => accessRoutes(api, apiKeys, postgres),
+      api =>
+        collectRoutes(api, { postgres, keys: keysFrom('a secret for tests'), log: events, now: Date.now, changed: async () => undefined }),
+    ],
     version: '0',
   })
   const served = await serve(app, async () => false, { host: config.host, port: config.port, logger })
@@ -164,6 +175,21 @@ describe('keys', () => {
   })
 })
 
+describe('sources', () => {
+  test('a source is added, its key replaced, and it is disabled and enabled', async () => {
+    expect(await zhike('sources add till --name Till --kind server')).toBe(0)
+    const [first] = lines.out
+    expect(first).toMatch(/^zw_[\w-]{32}$/)
+    expect(await zhike('sources rotate till --keep-old-for 0')).toBe(0)
+    expect(lines.out[1]).not.toBe(first)
+    expect(await zhike('sources disable till')).toBe(0)
+    expect(await zhike('sources')).toBe(0)
+    expect(lines.out[2]).toMatch(new RegExp(`till +Till +server +\\d{4}-\\d\\d-\\d\\d +${lines.out[1]} +disabled`))
+    expect(await zhike('sources enable till')).toBe(0)
+    expect(await zhike('sources rotate nobody')).toBe(4)
+  })
+})
+
 describe('doctor', () => {
   type Told = { about: string; state: string; found: string; todo?: string }[]
   const told = () => JSON.parse(lines.out.join()) as Told
@@ -220,7 +246,10 @@ describe('demo and import', () => {
       },
     )
     expect(code).toBe(5)
-    expect(seen).toEqual([['a.csv', 'b.csv'], { map: 'm.json', dryRun: true, rejects: undefined, json: false }])
+    expect(seen).toEqual([
+      ['a.csv', 'b.csv'],
+      { map: 'm.json', source: 'till', dryRun: true, rejects: undefined, again: false, json: false },
+    ])
   })
 })
 

@@ -6,11 +6,12 @@ import { importCommand } from './commands/import.ts'
 import { keys } from './commands/keys.ts'
 import { rebuild } from './commands/rebuild.ts'
 import { serve } from './commands/serve.ts'
+import { sources } from './commands/sources.ts'
 import type { CliCommand, CliContext } from './context.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Output } from './output.ts'
 
-const commands: readonly CliCommand[] = [serve, demo, importCommand, keys, rebuild, doctor]
+const commands: readonly CliCommand[] = [serve, demo, importCommand, keys, sources, rebuild, doctor]
 
 /** Runs one command line and resolves with its exit code; faults are sentences on `notes`. */
 export async function run(args: readonly string[], given: Omit<CliContext, 'ends'>, version: string): Promise<number> {
