@@ -236,7 +236,7 @@ describe('demo and import', () => {
   test('import hands its files and options over and ends with what came of it', async () => {
     const seen: unknown[] = []
     const code = await zhike(
-      'import a.csv b.csv --map m.json --dry-run',
+      'import a.csv b.csv --map m.json --source till --dry-run',
       {},
       {
         importFiles: async (_api, files, options) => {
