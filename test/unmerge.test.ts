@@ -254,3 +254,56 @@ test('two identifiers that came together in the very first event are cut apart, 
   expect(twins).toMatchObject({ who: [0, 1, 1, 0], people: [{ traits: { name: '丙二' } }, { traits: { name: '丁', city: '深圳' } }] })
   expect(withoutSince(await seen('m', 'cut', known))).toEqual(withoutSince(twins))
 })
+
+test('two people who were merged by hand are separated while their events go on coming', async () => {
+  const before = told('hand', [
+    { source: 'app', type: 'identify', user: 'wu', anonymous: 'browser-of-wu', traits: { name: '戊', city: '成都' } },
+    { source: 'pos', type: 'identify', phone: '0005', email: 'ji', traits: { name: '己', city: '重庆' } },
+  ])
+  const during = told('hand-during', [
+    { source: 'app', type: 'track', event: 'Page Viewed', anonymous: 'browser-of-wu' },
+    { source: 'pos', type: 'identify', phone: '0005', traits: { tier: 'gold' } },
+    { source: 'mail', type: 'identify', email: 'ji', anonymous: 'browser-of-ji', traits: { city: '昆明' } },
+    { source: 'app', type: 'identify', user: 'wu', traits: { address: '春熙路 3 号' } },
+  ])
+  const after = told('hand-after', [
+    { source: 'app', type: 'track', event: 'Page Viewed', anonymous: 'browser-of-ji' },
+    { source: 'pos', type: 'track', event: 'Visit Paid', phone: '0005' },
+    { source: 'app', type: 'track', event: 'Page Viewed', user: 'wu' },
+  ])
+  const known: Named[] = [
+    side => named.user(side, 'wu'),
+    side => named.phone(side, '0005'),
+    side => named.email(side, 'ji'),
+    side => named.anonymous(side, 'browser-of-wu'),
+    side => named.anonymous(side, 'browser-of-ji'),
+  ]
+  for (const side of ['m', 't'] as const) await send(side, ...before(side))
+  await api.call('POST', '/api/identity/merge', { a: named.user('m', 'wu'), b: named.email('m', 'ji') })
+  for (const side of ['m', 't'] as const) await send(side, ...during(side))
+  expect(await seen('m', 'hand', known)).toMatchObject({ who: [0, 0, 0, 0, 0] })
+  const merge = await lastMergeOf(named.user('m', 'wu'))
+  await Promise.all([send('m', ...after('m')), api.call('POST', '/api/identity/unmerge', { merge }), send('t', ...after('t'))])
+  await api.call('POST', '/api/flush')
+  const twins = await seen('t', 'hand', known)
+  expect(twins).toMatchObject({ who: [0, 1, 1, 0, 1] })
+  expect(await seen('m', 'hand', known)).toEqual(twins)
+})
+
+test('a phone that was typed wrong once is taken off, with what it brought by itself', async () => {
+  const order: Message = { source: 'shop', type: 'track', event: 'Order Completed', user: 'geng' }
+  const before = told('take', [
+    { source: 'app', type: 'identify', user: 'geng', phone: '0006', traits: { name: '庚' } },
+    { ...order, phone: '0007', without: order },
+    { source: 'pos', type: 'identify', phone: '0007', traits: { name: '辛', birthday: '1970-01-02' }, consent: { sms: true } },
+    { source: 'pos', type: 'track', event: 'Visit Paid', phone: '0006' },
+  ])
+  const known: Named[] = [side => named.user(side, 'geng'), side => named.phone(side, '0006'), side => named.phone(side, '0007')]
+  for (const side of ['m', 't'] as const) await send(side, ...before(side))
+  expect(await seen('m', 'take', known)).toMatchObject({ who: [0, 0, 0] })
+  await api.call('POST', '/api/identity/unmerge', { take: named.phone('m', '0007') })
+  await api.call('POST', '/api/flush')
+  const twins = await seen('t', 'take', known)
+  expect(twins).toMatchObject({ who: [0, 0, 2], people: [{ traits: { name: '庚' } }, { traits: { name: '辛' } }] })
+  expect(withoutSince(await seen('m', 'take', known))).toEqual(withoutSince(twins))
+})

@@ -132,6 +132,14 @@ test('why two identifiers are not one person', async () => {
   expect(await explained(phone(1), id('phone', '+86 199 0000 0001'))).toMatchObject({ code: 'same-identifier', onePerson: true })
 })
 
+test('what was taken off a person is nobody’s, and its link is a former one', async () => {
+  await take({ user_id: 'u1', phone: '19900000001' }, { unbind: { phone: '19900000001' } })
+  expect(await explained(user('u1'), phone(1))).toMatchObject({ onePerson: false, code: 'nobody', b: { state: 'nobody' } })
+  expect((await ask('GET', '/api/profiles/1/identity')).body.links).toMatchObject([{ state: 'former', confidence: 0 }])
+  await take({ user_id: 'u1', phone: '19900000001' })
+  expect(await explained(user('u1'), phone(1))).toMatchObject({ onePerson: true, path: [{ position: '3', state: 'linked' }] })
+})
+
 test('a merge by hand is evidence with who and when, and is undone like any other', async () => {
   await take({ user_id: 'u1' }, { phone: '19900000001', anonymous_id: 'a1' })
   const merged = await ask('POST', '/api/identity/merge', { a: { profile: '1' }, b: id('anonymous_id', 'a1') })
