@@ -31,6 +31,9 @@ export interface Compiled {
   branches: readonly Branch[]
 }
 
+/** What the store's parser takes, with room for what is put around it. */
+const longestStatement = 220_000
+
 export interface CompileOptions {
   /** Only these profiles; everybody without it. */
   profiles?: readonly number[]
@@ -47,6 +50,8 @@ export function compile(rule: Rule, context: RuleContext, options: CompileOption
     ? branches.flatMap(({ column, evidence }) => Object.entries(evidence).map(([name, sql]) => `toString(${sql}) as ${column}_${name}`))
     : []
   const text = statement(plan, [...columns, ...evidence], options)
+  if (text.length > longestStatement)
+    throw new Refusal(422, 'invalid-rule', 'the rule asks for more than one statement can hold: split it into tags')
   const params = { ...plan.binder.params(), ...(options.profiles && { profiles: options.profiles }) }
   return { text, params, root, branches }
 }

@@ -33,6 +33,8 @@ describe('a refused rule', () => {
   it('may be too deep, too long, too large', () => {
     const deep = Array.from({ length: 80 }).reduce<unknown>(inner => ({ not: inner }), { event: 'A' })
     expect(faultsOf(deep)).toEqual([''])
+    expect(faultsOf({ not: { not: { event: 'A' } } })).toEqual([])
+    expect(faultsOf(Array.from({ length: 20 }).reduce<unknown>(inner => ({ not: inner }), { event: 'A' }))).toEqual([''])
     expect(faultsOf({ any: Array.from({ length: 201 }, () => ({ event: 'A' })) })).toEqual(['any'])
     expect(faultsOf({ trait: 'x', in: Array.from({ length: 900 }, (_, index) => `${index}`.repeat(40)) })).toEqual([''])
   })

@@ -15,19 +15,21 @@ export function parseRule(json: unknown): Rule {
   const count = countOf(parsed.data)
   if (count > limits.rules)
     throw invalid([{ path: '', message: `a rule may have ${limits.rules} parts, this one has ${count}: split it into tags` }])
+  if (levelsOf(parsed.data) > limits.depth) throw invalid([tooDeep])
   return parsed.data
 }
+
+const tooDeep = { path: '', message: `a rule may be nested ${limits.depth} deep: split it into tags` }
 
 export function invalid(details: readonly RefusalDetail[]): Refusal {
   return new Refusal(422, 'invalid-rule', 'the rule cannot be used as it is, see details', details)
 }
 
 function sizeFault(json: unknown): RefusalDetail | undefined {
-  if (depthOf(json, limits.depth * 3) === undefined)
-    return { path: '', message: `a rule may be nested ${limits.depth} deep: split it into tags` }
+  if (depthOf(json, limits.depth * 3) === undefined) return tooDeep
   const bytes = Buffer.byteLength(JSON.stringify(json) ?? '')
   if (bytes > limits.bytes)
-    return { path: '', message: `a rule may be ${limits.bytes} bytes long, this one is ${bytes}: put long lists into an audience` }
+    return { path: '', message: `a rule may be $limits.bytesbytes long, this one is $bytes: put long lists into an audience` }
   return undefined
 }
 
@@ -45,6 +47,10 @@ function depthOf(json: unknown, left: number): number | undefined {
 
 function countOf(rule: Rule): number {
   return childrenOf(rule).reduce((sum, child) => sum + countOf(child), 1)
+}
+
+function levelsOf(rule: Rule): number {
+  return 1 + Math.max(0, ...childrenOf(rule).map(levelsOf))
 }
 
 /** A fault in a union is told by the branch that came nearest to fitting. */
