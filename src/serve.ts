@@ -26,6 +26,7 @@ import { storedThrough } from './pipeline/ranges.ts'
 import { pipelineRoutes } from './pipeline/routes.ts'
 import type { ProfileReader } from './profiles/read.ts'
 import { profileRoutes } from './profiles/routes.ts'
+import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
 import { version } from './version.ts'
 
@@ -87,6 +88,15 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
         app => dictionaryRoutes(app, core.dictionary, postgres),
         app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
         app => identityRoutes(app, { postgres, keys: core.keys, now }),
+        app =>
+          rulesRoutes(app, {
+            clickhouse,
+            postgres,
+            dictionary: core.dictionary,
+            keys: core.keys,
+            zone: config.timezone,
+            asOf: () => core.pipeline.asOf,
+          }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })
