@@ -84,9 +84,11 @@ function leafOf(rule: Rule, plan: Plan): LeafSql {
   if ('event' in rule) return eventLeaf(rule, plan)
   if ('sequence' in rule) return sequenceLeaf(rule, plan)
   if ('consent' in rule) return { holds: plan.consent(rule.consent), needs: [], evidence: {} }
-  if ('tag' in rule) throw new Refusal(422, 'invalid-rule', 'unknown tag: this workspace has none of that key')
-  if ('audience' in rule) throw new Refusal(422, 'invalid-rule', 'unknown audience: this workspace has none of that key')
-  throw new Refusal(422, 'invalid-rule', 'unknown dimension: this workspace has no affinities of that name')
+  if (!('tag' in rule || 'audience' in rule || 'affinity' in rule)) throw new TypeError('no leaf')
+  const derived = plan.context.derived?.(rule, plan)
+  if (derived) return derived
+  const what = 'tag' in rule ? 'tag' : 'audience' in rule ? 'audience' : 'dimension'
+  throw new Refusal(422, 'invalid-rule', `unknown ${what}: this workspace has none of that name`)
 }
 
 /** What reads sensitive data is unknown without the consent. */

@@ -1,6 +1,7 @@
 import type { Marks } from '../dictionary/marks.ts'
 import type { BlindIndexOf } from '../dictionary/personal.ts'
 import type { Win } from '../profiles/candidates.ts'
+import type { AffinityRule, TagRule } from './schema.ts'
 import { Binder, type Sql } from './sql/binder.ts'
 import { type CalendarSql, calendarSql } from './sql/calendar-sql.ts'
 import { Scan } from './sql/scan.ts'
@@ -18,7 +19,11 @@ export interface RuleContext {
   since?: Since
   /** A definition that protects or serves the person reads sensitive data without its consent. */
   isExempt?: boolean
+  /** Tags, audiences and affinities, where there are some: how one is read. Undefined for one that is not known. */
+  derived?: (rule: DerivedRule, plan: Plan) => LeafSql | undefined
 }
+
+export type DerivedRule = TagRule | AffinityRule | { audience: string }
 
 /** A pass that groups by one more key, and what holds for a profile if it holds for one of the key's values. */
 interface KeyedPass {
