@@ -22,7 +22,7 @@ import { pipelineMetrics } from './pipeline/metrics.ts'
 import { ownerOf } from './pipeline/owner.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { Processor } from './pipeline/processor.ts'
-import { preparedRanges } from './pipeline/ranges.ts'
+import { forgetFinishedRanges, preparedRanges } from './pipeline/ranges.ts'
 import { reattribute } from './pipeline/reattribute.ts'
 import { rememberMessages } from './pipeline/remembered.ts'
 import { mirrorRoots } from './pipeline/roots.ts'
@@ -131,12 +131,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     processor,
     workers,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
-    async () => {
+    async signal => {
       try {
         await mirrorRoots(postgres, clickhouse)
-        await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now })
+        await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now, signal })
       } catch (error) {
-        log.error({ err: error }, 'merges and unmerges could not be brought to ClickHouse; it is tried again')
+        if (!signal.aborted) log.error({ err: error }, 'merges and unmerges could not be brought to ClickHouse; it is tried again')
         throw error
       }
     },
@@ -162,6 +162,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, importer },
     async start() {
       await completeImports()
+      await forgetFinishedRanges(postgres, importPartition, now())
       pipeline.start()
       await importer.recover()
     },

@@ -11,7 +11,7 @@ export class Pipeline {
   readonly #processor: Processor
   readonly #workers: readonly Worker[]
   readonly #observed: () => Promise<void>
-  readonly #mirror: () => Promise<unknown>
+  readonly #mirror: (signal: AbortSignal) => Promise<unknown>
   readonly #stopping = new AbortController()
   #mirroring: Promise<unknown> = Promise.resolve()
   #mirrorFault: unknown
@@ -25,7 +25,7 @@ export class Pipeline {
     processor: Processor,
     workers: readonly Worker[],
     observed: () => Promise<void>,
-    mirror: () => Promise<unknown>,
+    mirror: (signal: AbortSignal) => Promise<unknown>,
   ) {
     this.#events = events
     this.#processor = processor
@@ -63,7 +63,7 @@ export class Pipeline {
 
   /** One after the other. */
   #mirrorNow(): Promise<unknown> {
-    this.#mirroring = this.#mirroring.catch(() => undefined).then(() => this.#mirror())
+    this.#mirroring = this.#mirroring.catch(() => undefined).then(() => this.#mirror(this.#stopping.signal))
     return this.#mirroring
   }
 

@@ -23,6 +23,8 @@ export interface ReattributeDependencies {
   keys: Keys
   partitions: readonly number[]
   now: () => number
+  /** Ends the waiting for what is being stored; the next start goes on. */
+  signal: AbortSignal
 }
 
 /** Events that move at once; their positions travel as one parameter. */
@@ -50,12 +52,12 @@ export async function reattribute(deps: ReattributeDependencies): Promise<number
 }
 
 /** What was decided before the unmerge must be in ClickHouse, or it would come to the old leaf afterwards. */
-async function storedSoFar({ postgres, partitions }: ReattributeDependencies): Promise<void> {
+async function storedSoFar({ postgres, partitions, signal }: ReattributeDependencies): Promise<void> {
   const prepared = async () =>
     (await Promise.all(partitions.map(partition => preparedRanges(postgres, partition)))).flat().map(({ range }) => range)
   const waiting = new Set(await prepared())
   while (waiting.size > 0) {
-    await sleep(50)
+    await sleep(50, undefined, { signal })
     const still = new Set(await prepared())
     for (const range of waiting) if (!still.has(range)) waiting.delete(range)
   }
