@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { LogRecord } from '../log.ts'
 
 /**
@@ -9,6 +9,7 @@ import type { LogRecord } from '../log.ts'
  *    28 offsets   32 records     36 nonce (12)               48 tag (16)          64 body
  *
  * The body is AES-256-GCM over a table (count and bytes of each record, 4 + 4) and the payloads; bytes 12 … 35 are authenticated with it.
+ * Large ones are packed with zstd before, which costs less than sealing and writing what it saves: the highest bit of `records` says so.
  * Both checksums start from the segment's own seed, so bytes left over from another segment are never taken for a frame.
  */
 export const frameHeaderBytes = 64
@@ -41,6 +42,8 @@ export interface FrameHeader {
   at: number
   records: number
   bodyBytes: number
+  /** The body was packed before it was sealed. */
+  isPacked: boolean
 }
 
 /** An opened frame: its table and payloads in the clear. */
@@ -77,19 +80,32 @@ export function frameOf(records: readonly Unwritten[], base: number, at: number)
   return { base, end, at, records: records.length, plain }
 }
 
+const packedBit = 0x8000_0000
+const packFrom = 48 * 1024
+const packing = { params: { [constants.ZSTD_c_compressionLevel]: -3 } }
+
+/** Undefined where it is not worth it; never less than the table, so that a file's size bounds the offsets in it. */
+function packed({ plain, records }: Frame): Buffer | undefined {
+  if (plain.length < packFrom) return undefined
+  const small = zstdCompressSync(plain, packing)
+  return small.length < plain.length * 0.9 && small.length >= records * rowBytes ? small : undefined
+}
+
 /** Header and body as they go to disk. The nonce is random: a frame that failed and is written anew never reuses one. */
 export function seal(frame: Frame, { key, seed }: SegmentSecrets): [Buffer, Buffer] {
+  const small = packed(frame)
+  const content = small ?? frame.plain
   const header = Buffer.alloc(frameHeaderBytes)
   header.writeUInt32BE(magic, 0)
-  header.writeUInt32BE(frame.plain.length, 12)
+  header.writeUInt32BE(content.length, 12)
   header.writeUIntBE(frame.base, 16, 6)
   header.writeUIntBE(frame.at, 22, 6)
   header.writeUInt32BE(frame.end - frame.base, 28)
-  header.writeUInt32BE(frame.records, 32)
+  header.writeUInt32BE(small ? frame.records + packedBit : frame.records, 32)
   const nonce = randomBytes(12)
   nonce.copy(header, 36)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(header.subarray(12, 36))
-  const body = cipher.update(frame.plain)
+  const body = cipher.update(content)
   cipher.final()
   cipher.getAuthTag().copy(header, 48)
   header.writeUInt32BE(crc32(body, seed), 8)
@@ -104,7 +120,16 @@ export function headerAt(bytes: Buffer, seed: number): FrameHeader | null {
   const base = bytes.readUIntBE(16, 6)
   const bodyBytes = bytes.readUInt32BE(12)
   if (bodyBytes > maxBodyBytes) return null
-  return { base, end: base + bytes.readUInt32BE(28), at: bytes.readUIntBE(22, 6), records: bytes.readUInt32BE(32), bodyBytes }
+  const records = bytes.readUInt32BE(32)
+  const isPacked = records >= packedBit
+  return {
+    base,
+    end: base + bytes.readUInt32BE(28),
+    at: bytes.readUIntBE(22, 6),
+    records: isPacked ? records - packedBit : records,
+    bodyBytes,
+    isPacked,
+  }
 }
 
 export function bodyIsWhole(header: Buffer, body: Buffer, seed: number): boolean {
@@ -116,8 +141,9 @@ export function openFrame(head: FrameHeader, header: Buffer, body: Buffer, key: 
   const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(36, 48))
     .setAAD(header.subarray(12, 36))
     .setAuthTag(header.subarray(48, frameHeaderBytes))
-  const plain = decipher.update(body)
+  const content = decipher.update(body)
   decipher.final()
+  const plain = head.isPacked ? zstdDecompressSync(content, { maxOutputLength: maxBodyBytes }) : content
   return { base: head.base, end: head.end, at: head.at, records: head.records, plain }
 }
 

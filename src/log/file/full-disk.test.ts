@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -72,8 +73,8 @@ test('the reserve of the disk is kept', async () => {
   let free = 1_000_000
   const directory = temporaryDirectory()
   const log = await openLog({ directory, reserveBytes: 900_000, disk: { ...nodeDisk, freeBytes: async () => free } })
-  await log.append(0, Buffer.alloc(60_000), 1)
-  await log.append(0, Buffer.alloc(60_000), 1)
+  await log.append(0, randomBytes(60_000), 1)
+  await log.append(0, randomBytes(60_000), 1)
   await expect(log.append(0, Buffer.alloc(10), 1)).rejects.toThrow(LogFull)
   expect(log.end(0)).toBe(2)
   free = 2_000_000

@@ -127,12 +127,13 @@ export class Writer {
   }
 
   async #commit(frame: Frame): Promise<void> {
-    const bytes = frameHeaderBytes + frame.plain.length
-    const active = await this.#activeFor(bytes)
+    const active = await this.#activeFor(frameHeaderBytes + frame.plain.length)
     const { segment, file } = active
     if (!segment.secrets || !segment.index) throw new Error('the active segment has no key')
+    const sealed = seal(frame, segment.secrets)
+    const bytes = sealed[0].length + sealed[1].length
     try {
-      await file.write(seal(frame, segment.secrets), segment.bytes)
+      await file.write(sealed, segment.bytes)
     } catch (error) {
       await this.#cutBack(active, error)
       throw error
