@@ -5,7 +5,7 @@ import type { Queryable } from '../store/postgres.ts'
 import type { Hand } from './apply.ts'
 import { decide } from './decide.ts'
 import { identifiersOf, leavesOf, profileOfLeaf } from './find.ts'
-import { type Graph, identifierOf, links, rootOf } from './graph.ts'
+import { type Graph, identifierOf, links, membersOf, rootOf } from './graph.ts'
 import { type Head, type Loaded, Loader, lockHead } from './load.ts'
 import { maskedIdentifiers } from './masked.ts'
 import { identifierNamed, type KnownIdentifier, type NamedIdentifier, type NamedPerson } from './named.ts'
@@ -140,7 +140,8 @@ export async function graphAround(
 /** Who an identifier stands for: its profile's identifiers, or only itself. */
 export function partOf(graph: Graph, slot: number): readonly number[] {
   const { leaf } = identifierOf(graph, slot)
-  return leaf === 0 ? [slot] : (graph.profiles.get(rootOf(graph, leaf))?.members ?? [slot])
+  const profile = leaf === 0 ? undefined : graph.profiles.get(rootOf(graph, leaf))
+  return profile ? membersOf(profile) : [slot]
 }
 
 /** The identifier that stands for a person: the one that was named if it is strong, else the strongest that the person has. */

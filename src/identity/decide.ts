@@ -2,18 +2,21 @@ import type { Position } from '../log/position.ts'
 import type { Disagreement } from './disagreement.ts'
 import {
   answeringLeaf,
+  emptyProfile,
   type Graph,
+  hold,
   holdsStrong,
   identifierOf,
   isShared,
   isStrong,
+  letGo,
   links,
-  type Profile,
   profileOf,
   rootOf,
   specialOf,
+  takeOver,
 } from './graph.ts'
-import { conflictPlan, planFor } from './plan.ts'
+import { conflictPlan, type Plan, planFor } from './plan.ts'
 
 /** Something about identifiers, at its place in the order of facts. */
 export interface SlotFact {
@@ -117,7 +120,7 @@ class Batch {
     suspicious: [],
   }
   readonly #graph: Graph
-  /** What was recorded, by pair: as of which taking-off. */
+  /** What each identifier was found linked with last; saying it again is harmless, but most messages say it again. */
   readonly #linked = new Map<number, number>()
   #fact = -1
 
@@ -143,7 +146,7 @@ class Batch {
 
   /** Returns the identifier that decides whose the fact is. */
   #settle(fact: SlotFact): number {
-    const active = fact.slots.filter(slot => links(this.#graph, identifierOf(this.#graph, slot)))
+    const active = this.#active(fact.slots)
     const strongest = active[0]
     if (strongest === undefined) return this.#standAlone(fact)
     if (active.length === 1 || this.#areTogether(active)) {
@@ -153,6 +156,11 @@ class Batch {
       return strongest
     }
     return this.#join(fact, active)
+  }
+
+  #active(slots: readonly number[]): readonly number[] {
+    const isActive = (slot: number) => links(this.#graph, identifierOf(this.#graph, slot))
+    return slots.every(isActive) ? slots : slots.filter(isActive)
   }
 
   #areTogether(active: readonly number[]): boolean {
@@ -169,13 +177,9 @@ class Batch {
 
   #join(fact: SlotFact, active: readonly number[]): number {
     const plan = fact.what === 'conflict' ? conflictPlan(this.#graph, active, 'unique') : planFor(this.#graph, active, fact.ts)
-    const outside = new Set(plan.shared)
-    const joined = active.filter(slot => !outside.has(slot) && (plan.fresh.includes(slot) || plan.roots.includes(this.#rootOfSlot(slot))))
-    const known = joined.find(slot => identifierOf(this.#graph, slot).leaf > 0)
-    const home = known === undefined ? this.#homeOf(joined[0] ?? -1) : identifierOf(this.#graph, known).leaf
+    if (plan.fresh.length > 0) this.#attach(plan.fresh, this.#homeFor(plan, active), fact)
     this.#merge(plan.roots, active)
-    this.#attach(plan.fresh, home, fact)
-    const deciding = active.find(slot => !outside.has(slot) && identifierOf(this.#graph, slot).leaf > 0)
+    const deciding = active.find(slot => identifierOf(this.#graph, slot).leaf > 0 && !plan.shared.includes(slot))
     if (deciding === undefined) throw new Error('an event with identifiers belongs to one of them')
     for (const slot of plan.shared) this.#share(slot, identifierOf(this.#graph, deciding).leaf, fact.position)
     if (plan.conflict) this.#dispute(plan.conflict, deciding, active)
@@ -196,6 +200,15 @@ class Batch {
     return rootOf(this.#graph, identifierOf(this.#graph, slot).leaf)
   }
 
+  /** New identifiers go where the strongest of those that they join is. */
+  #homeFor({ roots, fresh, shared }: Plan, active: readonly number[]): number {
+    for (const slot of active) {
+      const { leaf } = identifierOf(this.#graph, slot)
+      if (leaf > 0 && roots.includes(rootOf(this.#graph, leaf)) && !shared.includes(slot)) return leaf
+    }
+    return this.#homeOf(fresh[0] ?? -1)
+  }
+
   /** The leaf that an identifier without one begins with: the one of its own if it has that already. */
   #homeOf(slot: number): number {
     return identifierOf(this.#graph, slot).special?.own || this.#createLeaf()
@@ -204,8 +217,7 @@ class Batch {
   #createLeaf(): number {
     const leaf = this.#graph.nextLeaf
     this.#graph.nextLeaf += 1
-    this.#graph.rootOf.set(leaf, leaf)
-    this.#graph.profiles.set(leaf, { leaves: [leaf], members: [] })
+    this.#graph.profiles.set(leaf, emptyProfile(leaf))
     this.outcome.created.push({ leaf, fact: this.#fact })
     return leaf
   }
@@ -223,7 +235,8 @@ class Batch {
       const identifier = identifierOf(this.#graph, slot)
       identifier.leaf = leaf
       identifier.ts = ts
-      this.#graph.profiles.get(root)?.members.push(slot)
+      const profile = this.#graph.profiles.get(root)
+      if (profile) hold(profile, this.#graph, slot)
       this.outcome.changed.add(slot)
     }
   }
@@ -235,7 +248,7 @@ class Batch {
     const survivorSlot = this.#strongestIn(survivor, active)
     for (const merged of others) {
       const mergedSlot = this.#strongestIn(merged, active)
-      const { leaves } = this.#absorb(survivor, merged)
+      const leaves = this.#absorb(survivor, merged)
       this.outcome.merges.push({ fact: this.#fact, survivor, merged, leaves, survivorSlot, mergedSlot })
     }
   }
@@ -244,18 +257,19 @@ class Batch {
     return active.find(slot => identifierOf(this.#graph, slot).leaf > 0 && this.#rootOfSlot(slot) === root) ?? -1
   }
 
-  #absorb(survivor: number, merged: number): Profile {
+  /** Returns the leaves that came over. */
+  #absorb(survivor: number, merged: number): number[] {
     const into = this.#graph.profiles.get(survivor)
     const from = this.#graph.profiles.get(merged)
     if (!into || !from) throw new Error('merging profiles are loaded')
-    for (const leaf of from.leaves) {
+    const leaves = [...from.leaves]
+    for (const leaf of leaves) {
       this.#graph.rootOf.set(leaf, survivor)
       this.outcome.moved.add(leaf)
-      into.leaves.push(leaf)
     }
-    into.members.push(...from.members)
+    takeOver(into, from)
     this.#graph.profiles.delete(merged)
-    return from
+    return leaves
   }
 
   #share(slot: number, sharer: number, position: Position): void {
@@ -279,7 +293,7 @@ class Batch {
     for (const slot of of === undefined ? rest : slots) {
       const { leaf, rule, special } = identifierOf(this.#graph, slot)
       if (!rule.shareable || leaf === 0 || this.#rootOfSlot(slot) === person) continue
-      if (rule.linkClass === 'weak' && !holdsStrong(this.#graph, profileOf(this.#graph, this.#rootOfSlot(slot)).members)) continue
+      if (rule.linkClass === 'weak' && !holdsStrong(this.#graph, profileOf(this.#graph, this.#rootOfSlot(slot)))) continue
       if (!special?.sharers.some(one => rootOf(this.#graph, one) === person)) this.#share(slot, sharer, position)
     }
   }
@@ -310,9 +324,8 @@ class Batch {
       const takenOff = generation + identifier.generation
       if (identifier.anchor === hash && takenOff === 0 && !special && !identifier.special) continue
       const linked = this.#areLinked(anchor, other)
-      const pair = (anchor * 0x4000000 + other) * (linked ? 1 : -1)
-      if (this.#linked.get(pair) === takenOff) continue
-      this.#linked.set(pair, takenOff)
+      if (this.#linked.get(other) === anchor && linked && takenOff === 0) continue
+      if (linked) this.#linked.set(other, anchor)
       this.#record(anchor, other, takenOff, linked)
       if (!linked || identifier.anchor !== '0') continue
       identifier.anchor = hash
@@ -373,7 +386,7 @@ class Batch {
       if (identifier.leaf === 0) continue
       const profile = this.#graph.profiles.get(this.#rootOfSlot(slot))
       if (!profile) throw new Error('a profile that loses an identifier is loaded')
-      profile.members = profile.members.filter(member => member !== slot)
+      letGo(profile, slot)
       this.outcome.unbound.push({ fact: this.#fact, slot, leaf: identifier.leaf })
       identifier.leaf = 0
       identifier.generation += 1

@@ -1,6 +1,7 @@
 import { decide, type Outcome, type SlotFact } from './decide.ts'
 import type { Evidence, KnownFact, KnownIdentifier } from './evidence.ts'
 import { type Graph, identifierOf, rootOf, type Special, specialOf } from './graph.ts'
+import { newLeafMap } from './leaf-map.ts'
 
 /** Who is who according to the evidence alone. */
 export interface Derivation {
@@ -68,10 +69,11 @@ function startingGraph(evidence: Evidence, slots: Map<string, number>, firstNewL
       anchor: '0',
       special: startingSpecial(known, relearn),
     })),
-    rootOf: new Map(evidence.roots),
-    profiles: new Map(),
+    rootOf: newLeafMap(firstNewLeaf),
+    profiles: newLeafMap(firstNewLeaf),
     blocks: new Map(),
   }
+  for (const [leaf, root] of evidence.roots) graph.rootOf.set(leaf, root)
   for (const [a, b] of evidence.blocks) {
     const [left, right] = [slots.get(a), slots.get(b)]
     if (left !== undefined && right !== undefined) graph.blocks.set(left, [...(graph.blocks.get(left) ?? []), right])

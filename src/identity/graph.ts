@@ -1,3 +1,4 @@
+import type { LeafMap } from './leaf-map.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
 
 /**
@@ -10,9 +11,9 @@ export interface Graph {
   seq: number
   identifiers: IdentifierState[]
   /** The root of each leaf that is known here; a leaf that is not here is its own. */
-  rootOf: Map<number, number>
+  rootOf: LeafMap<number>
   /** What a root holds. Only roots that may change need to be here. */
-  profiles: Map<number, Profile>
+  profiles: LeafMap<Profile>
   /** Slots that must not get into one profile, both ways. */
   blocks: Map<number, number[]>
 }
@@ -54,7 +55,55 @@ export interface Special {
 
 export interface Profile {
   leaves: number[]
-  members: number[]
+  /** The identifiers that it holds. */
+  held: Held[]
+}
+
+/** Identifiers of one namespace. Few namespaces meet in one person, so these are lists, not maps. */
+export interface Held {
+  rule: NamespaceRule
+  slots: number[]
+}
+
+export function emptyProfile(leaf: number): Profile {
+  return { leaves: [leaf], held: [] }
+}
+
+export function heldOf(held: readonly Held[], namespace: string): Held | undefined {
+  for (const one of held) if (one.rule.name === namespace) return one
+  return undefined
+}
+
+export function hold({ held }: Profile, graph: Graph, slot: number): void {
+  const { rule } = identifierOf(graph, slot)
+  const known = heldOf(held, rule.name)
+  if (known) known.slots.push(slot)
+  else held.push({ rule, slots: [slot] })
+}
+
+export function letGo(profile: Profile, slot: number): void {
+  for (const one of profile.held) one.slots = one.slots.filter(other => other !== slot)
+  profile.held = profile.held.filter(({ slots }) => slots.length > 0)
+}
+
+export function membersOf({ held }: Profile): number[] {
+  return held.flatMap(({ slots }) => slots)
+}
+
+/** What one profile held is the other's; the shorter list goes into the longer, whoever survives. */
+export function takeOver(into: Profile, from: Profile): void {
+  into.leaves = joined(into.leaves, from.leaves)
+  for (const one of from.held) {
+    const known = heldOf(into.held, one.rule.name)
+    if (known) known.slots = joined(known.slots, one.slots)
+    else into.held.push(one)
+  }
+}
+
+function joined(one: number[], other: number[]): number[] {
+  const [long, short] = one.length >= other.length ? [one, other] : [other, one]
+  for (const value of short) long.push(value)
+  return long
 }
 
 export function rootOf(graph: Graph, leaf: number): number {
@@ -95,8 +144,10 @@ export function answeringLeaf(graph: Graph, identifier: IdentifierState): number
   return links(graph, identifier) ? identifier.leaf : (identifier.special?.own ?? 0)
 }
 
-export function holdsStrong(graph: Graph, members: readonly number[]): boolean {
-  return members.some(slot => isStrong(graph, slot) && links(graph, identifierOf(graph, slot)))
+export function holdsStrong(graph: Graph, { held }: Profile): boolean {
+  for (const { rule, slots } of held)
+    if (rule.linkClass === 'strong' && slots.some(slot => links(graph, identifierOf(graph, slot)))) return true
+  return false
 }
 
 export function isStrong(graph: Graph, slot: number): boolean {

@@ -1,5 +1,6 @@
 import type { Queryable } from '../store/postgres.ts'
-import { type Graph, identifierOf, rootOf, type Special, unknownTs } from './graph.ts'
+import { emptyProfile, type Graph, hold, identifierOf, type Profile, rootOf, type Special, unknownTs } from './graph.ts'
+import { newLeafMap } from './leaf-map.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
 import { listed, numbers } from './sql-arrays.ts'
 
@@ -60,7 +61,14 @@ export class Loader {
     this.#tx = tx
     this.#head = head
     this.#ruleOf = ruleOf
-    const graph = { nextLeaf: head.nextLeaf, seq: head.seq, identifiers: [], rootOf: new Map(), profiles: new Map(), blocks: new Map() }
+    const graph = {
+      nextLeaf: head.nextLeaf,
+      seq: head.seq,
+      identifiers: [],
+      rootOf: newLeafMap<number>(head.nextLeaf),
+      profiles: newLeafMap<Profile>(head.nextLeaf),
+      blocks: new Map(),
+    }
     this.#loaded = { graph, stored: new Set(), collided: new Set() }
   }
 
@@ -110,7 +118,7 @@ export class Loader {
   /** Everything that these roots hold: their leaves, identifiers, and whom they must not meet. */
   async #loadProfiles(roots: Set<number>): Promise<void> {
     const { graph } = this.#loaded
-    for (const root of roots) graph.profiles.set(root, { leaves: [root], members: [] })
+    for (const root of roots) graph.profiles.set(root, emptyProfile(root))
     const merged = await this.#tx.query<{ leaf: number; root: number }>(
       'select leaf, root from leaves where root = any($1::bigint[]) and root <> leaf',
       [numbers(roots)],
@@ -144,7 +152,8 @@ export class Loader {
         graph.identifiers.push({ hash, rule, leaf, ts, generation: Number(members.generations[index]), anchor: '0', special: undefined })
         if (specials.has(hash)) special.push(slot)
       } else identifierOf(graph, slot).ts = ts
-      graph.profiles.get(rootOf(graph, leaf))?.members.push(slot)
+      const profile = graph.profiles.get(rootOf(graph, leaf))
+      if (profile) hold(profile, graph, slot)
     })
     return special
   }
@@ -229,7 +238,7 @@ async function loadSpecials(tx: Queryable, graph: Graph, slots: readonly number[
       disputed: words(disputed),
     }
     identifier.special = special
-    for (const leaf of [special.own, ...special.sharers]) if (leaf > 0 && !graph.rootOf.has(leaf)) leaves.add(leaf)
+    for (const leaf of [special.own, ...special.sharers]) if (leaf > 0 && graph.rootOf.get(leaf) === undefined) leaves.add(leaf)
   }
   await loadRoots(tx, graph, leaves)
 }

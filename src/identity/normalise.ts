@@ -22,11 +22,13 @@ export interface Usable {
 export type Reader = (identifier: Identifier) => Usable | Fault
 
 /** Values remembered per namespace and generation; two generations are kept. */
-const remembered = 60_000
+const remembered = 10_000
 
 export function readerOf(rules: NamespaceRules, keys: Keys): Reader {
   const byNamespace = new Map<string, { young: Map<string, Usable | Fault>; old: Map<string, Usable | Fault> }>()
   return ({ namespace, value }) => {
+    // What is too long to be stored is too long to be remembered.
+    if (value.length > longestBytes) return readIdentifier(rules, keys, namespace, value)
     let seen = byNamespace.get(namespace)
     if (!seen) {
       // Names that somebody invents do not fill the memory.
