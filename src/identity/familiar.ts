@@ -11,7 +11,7 @@ export interface FamiliarAnswer {
 }
 
 /** Entries of one generation; two are kept. */
-const generation = 80_000
+const generation = 60_000
 
 /**
  * Sets of identifiers that came together and taught nothing: the same set teaches nothing again and goes to the same leaf, as long as nothing is

@@ -32,7 +32,7 @@ export interface Run {
   signal: AbortSignal
 }
 
-const defaultBatchRows = 10_000
+const defaultBatchRows = 5_000
 
 /**
  * Takes the rows after the import's checkpoint to the sink, in their order: one batch is read while the one before it is decided.
