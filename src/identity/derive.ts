@@ -8,6 +8,8 @@ export interface Derivation {
   graph: Graph
   /** The profiles of leaves before. */
   rootsBefore: ReadonlyMap<number, number>
+  /** Leaves that identifiers were taken off: the derivation's number, and the leaf that it stands for. */
+  former: ReadonlyMap<number, number>
   /** In the order of the evidence's identifiers. */
   derived: Derived[]
 }
@@ -31,24 +33,28 @@ export function derive(evidence: Evidence, firstNewLeaf: number, relearn: boolea
   const slots = new Map(evidence.identifiers.map(({ hash }, slot) => [hash, slot]))
   const graph = startingGraph(evidence, slots, firstNewLeaf, relearn)
   const rank = (slot: number) => identifierOf(graph, slot).rule.rank
-  const slotFact = ({ hashes, seq: _, ...fact }: KnownFact): SlotFact => {
+  const former = new Map<number, number>()
+  const slotFact = ({ hashes, seq: _, leaves: __, ...fact }: KnownFact): SlotFact => {
     const present = [...new Set(hashes.flatMap(hash => slots.get(hash) ?? []))]
     return { ...fact, slots: fact.what === 'apart' ? present : present.sort((a, b) => rank(a) - rank(b)) }
   }
   const take = (facts: readonly KnownFact[]) => {
     const complete = facts.flatMap(fact => [...standing(fact), fact])
     const outcome = decide(graph, complete.map(slotFact))
+    noteFormer(former, graph, outcome, complete)
     if (relearn) dateBlocks(graph, outcome, complete)
   }
-  let rest: readonly KnownFact[] = evidence.facts
+  let taken = 0
   for (const { slot, seq } of relearn ? [] : blockings(evidence)) {
-    take(rest.filter(fact => fact.seq <= seq))
-    rest = rest.filter(fact => fact.seq > seq)
+    const next = evidence.facts.findIndex((fact, index) => index >= taken && fact.seq > seq)
+    const until = next < 0 ? evidence.facts.length : next
+    take(evidence.facts.slice(taken, until))
+    taken = until
     specialOf(identifierOf(graph, slot)).blocked = evidence.identifiers[slot]?.special?.blocked ?? 'no'
   }
-  take(rest)
+  take(evidence.facts.slice(taken))
   standAlone(evidence, graph)
-  return { graph, rootsBefore: evidence.roots, derived: evidence.identifiers.map((known, slot) => derivedOf(graph, known, slot)) }
+  return { graph, rootsBefore: evidence.roots, former, derived: evidence.identifiers.map((known, slot) => derivedOf(graph, known, slot)) }
 }
 
 /** What is taken off was somebody's, if only its own: messages with a single identifier are no evidence and are made up for here. */
@@ -94,6 +100,14 @@ function blockings({ identifiers }: Evidence): { slot: number; seq: number }[] {
   return identifiers
     .flatMap(({ special }, slot) => (special && special.blocked !== 'no' ? [{ slot, seq: special.blockedSeq }] : []))
     .sort((a, b) => a.seq - b.seq)
+}
+
+function noteFormer(former: Map<number, number>, graph: Graph, { unbound }: Outcome, facts: readonly KnownFact[]): void {
+  for (const { fact, slot, leaf } of unbound) {
+    const { hashes = [], leaves = [] } = facts[fact] ?? {}
+    const real = leaves[hashes.indexOf(identifierOf(graph, slot).hash)]
+    if (real !== undefined && !former.has(leaf)) former.set(leaf, real)
+  }
 }
 
 function dateBlocks(graph: Graph, { suspicious }: Outcome, facts: readonly KnownFact[]): void {

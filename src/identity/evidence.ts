@@ -31,6 +31,8 @@ export interface KnownIdentifier {
 export interface KnownFact extends Omit<SlotFact, 'slots'> {
   seq: number
   hashes: string[]
+  /** Of identifiers that are taken off: where each was. */
+  leaves?: number[]
 }
 
 type RuleOf = (namespace: string) => NamespaceRule
@@ -229,16 +231,18 @@ function unbindsOf(tx: Queryable, hashes: readonly string[]): Promise<KnownFact[
 }
 
 async function readUnbinds(tx: Queryable, where: string, values: unknown[]): Promise<KnownFact[]> {
-  const rows = await tx.query<{ seq: number; position: number; ts: number; hashes: string }>(
-    `select seq, min(position) as position, min(date_part('epoch', ts)) * 1000 as ts, string_agg(hash::text, ' ') as hashes
+  const rows = await tx.query<{ seq: number; position: number; ts: number; hashes: string; leaves: string }>(
+    `select seq, min(position) as position, min(date_part('epoch', ts)) * 1000 as ts, string_agg(hash::text, ' ' order by hash) as hashes,
+       string_agg(leaf::text, ' ' order by hash) as leaves
      from identity_unbinds ${where} group by seq`,
     values,
   )
-  return rows.map(({ seq, position, ts, hashes }) => ({
+  return rows.map(({ seq, position, ts, hashes, leaves }) => ({
     seq,
     position,
     ts,
     hashes: hashes.split(' '),
+    leaves: leaves.split(' ').map(Number),
     what: 'unbind' as const,
     rule: 'together' as const,
   }))

@@ -1,5 +1,5 @@
 import type { Derivation, Derived } from './derive.ts'
-import { isShared, type Special } from './graph.ts'
+import { isShared, rootOf, type Special } from './graph.ts'
 
 /** What has to change so that the store says what was derived. Facts stay in their leaves, except where people share one. */
 export interface Regrouping {
@@ -99,21 +99,28 @@ class Regrouper {
     }
   }
 
-  /** Leaves whose identifiers have all gone elsewhere stay with the profile they are in. */
+  /** Leaves whose identifiers have all gone elsewhere stay with whom they were taken off, or else with the profile that they are in. */
   #keepEmptyLeaves(byLeaf: ReadonlyMap<number, readonly Derived[]>): void {
-    for (const [leaf, root] of this.#leaves) {
-      if (byLeaf.has(leaf)) continue
-      const person = this.#keeperOf(root)
-      if (person) person.leaves.add(leaf)
+    const { former, graph } = this.#derivation
+    const empty = new Set([...this.#leaves.keys()].filter(leaf => !byLeaf.has(leaf)))
+    for (const [derived, leaf] of former) {
+      if (!this.#real.has(derived)) this.#real.set(derived, leaf)
+      if (empty.delete(leaf)) this.#person(rootOf(graph, derived)).leaves.add(leaf)
     }
+    const keepers = this.#keepers()
+    for (const leaf of empty) keepers.get(this.#leaves.get(leaf) ?? leaf)?.leaves.add(leaf)
   }
 
-  #keeperOf(root: number): Person | undefined {
-    const people = [...this.#people.values()]
-    return (
-      people.find(({ leaves }) => leaves.has(root)) ??
-      people.find(({ leaves }) => [...leaves].some(leaf => this.#leaves.get(leaf) === root))
-    )
+  /** By profile as it is now: the person who has its oldest leaf, or else any of its leaves. */
+  #keepers(): Map<number, Person> {
+    const keepers = new Map<number, Person>()
+    for (const person of this.#people.values()) {
+      for (const leaf of person.leaves) {
+        const root = this.#leaves.get(leaf)
+        if (root !== undefined && (leaf === root || !keepers.has(root))) keepers.set(root, person)
+      }
+    }
+    return keepers
   }
 
   /** An identifier that was nobody's joins where it belongs. */
@@ -174,10 +181,11 @@ class Regrouper {
     )
   }
 
-  /** Somebody it is shared with was the holder before. */
-  #wasLifted({ known, special }: Derived): boolean {
+  /** Somebody it is shared with was one with the holder before. */
+  #wasLifted({ known, root, special }: Derived): boolean {
     const before = (leaf: number) => this.#leaves.get(leaf) ?? this.#derivation.rootsBefore.get(leaf) ?? leaf
-    return (special?.sharers ?? []).some(sharer => before(this.#realOf(sharer)) === before(known.leaf))
+    const isApart = (sharer: number) => rootOf(this.#derivation.graph, sharer) !== root
+    return (special?.sharers ?? []).some(sharer => isApart(sharer) && before(this.#realOf(sharer)) === before(known.leaf))
   }
 
   /** As they are if they are the same people: leaves of one person are as good as each other. */
