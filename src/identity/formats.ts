@@ -1,4 +1,4 @@
-import parsePhoneNumber from 'libphonenumber-js/min'
+import parsePhoneNumber from 'libphonenumber-js/max'
 
 /** Turns a value into the one way of writing it, or undefined where it cannot be one of its kind. */
 export type Normaliser = (value: string) => string | undefined
