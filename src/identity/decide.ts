@@ -349,7 +349,7 @@ class Batch {
   #dispute(reason: Disagreement, target: number, active: readonly number[]): void {
     const person = this.#rootOfSlot(target)
     const outside = active.filter(slot => identifierOf(this.#graph, slot).leaf === 0 || this.#rootOfSlot(slot) !== person)
-    const subject = outside[0]
+    const subject = outside.toSorted((a, b) => this.#compare(a, b))[0]
     if (subject === undefined) return
     this.outcome.conflicts.push({ fact: this.#fact, reason, target, subject })
     for (const slot of outside) {
@@ -357,6 +357,12 @@ class Batch {
       if (isStrong(this.#graph, slot)) this.#learn(slot, target)
     }
     if (isStrong(this.#graph, subject)) this.#learn(target, subject)
+  }
+
+  /** Strongest first; whom a conflict is about does not depend on the order in the payload. */
+  #compare(a: number, b: number): number {
+    const [one, other] = [identifierOf(this.#graph, a), identifierOf(this.#graph, b)]
+    return one.rule.rank - other.rule.rank || (one.hash < other.hash ? -1 : 1)
   }
 
   /** A value disputed by many unrelated people is nobody's. */

@@ -242,15 +242,11 @@ function isBefore(one: Derived, other: Derived): boolean {
   return one.known.hash < other.known.hash
 }
 
+/** Whom it was disputed with is only learned from: a difference there changes nobody. */
 function sameSpecial(one: Special | undefined, other: Special | undefined): boolean {
   const plain = (special: Special | undefined) =>
-    special && [
-      special.own,
-      special.sharers.toSorted((a, b) => a - b),
-      special.sharedSince,
-      special.blocked,
-      special.cleared,
-      special.disputed.toSorted(),
-    ]
+    special
+      ? [special.own, special.sharers.toSorted((a, b) => a - b), special.sharedSince, special.blocked, special.cleared]
+      : [0, [], 0, 'no', false]
   return JSON.stringify(plain(one)) === JSON.stringify(plain(other))
 }
