@@ -4,7 +4,7 @@ import { eventLeaf } from './kinds/event.ts'
 import { sequenceLeaf } from './kinds/sequence.ts'
 import { traitLeaf } from './kinds/trait.ts'
 import { invalid } from './parse.ts'
-import { type LeafSql, Plan, type RuleContext } from './plan.ts'
+import { earliest, type LeafSql, never, Plan, type RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
 import type { Sql } from './sql/binder.ts'
 import { leavesOf, profilesOf } from './sql/scan.ts'
@@ -20,6 +20,8 @@ export interface Branch {
   /** Consent purposes that a leaf needs. */
   needs: readonly string[]
   children: Branch[]
+  /** See `LeafSql.due`. */
+  due: () => Sql
 }
 
 export interface Compiled {
@@ -43,16 +45,14 @@ export interface CompileOptions {
 /** @throws Refusal for what has no meaning in this workspace, with its path */
 export function compile(rule: Rule, context: RuleContext, options: CompileOptions = {}): Compiled {
   const plan = new Plan(context)
-  const columns: string[] = []
-  const root = branchOf(rule, '', plan, columns)
+  const root = branchOf(rule, plan)
   const branches = flat(root)
   const evidence = options.evidence
     ? branches.flatMap(({ column, evidence }) => Object.entries(evidence).map(([name, sql]) => `toString(${sql}) as ${column}_${name}`))
     : []
-  const text = statement(plan, [...columns, ...evidence], options)
+  const { text, params } = statement(plan, [...plan.columns, ...evidence], options)
   if (text.length > longestStatement)
     throw new Refusal(422, 'invalid-rule', 'the rule asks for more than one statement can hold: split it into tags')
-  const params = { ...plan.binder.params(), ...(options.profiles && { profiles: options.profiles }) }
   return { text, params, root, branches }
 }
 
@@ -60,14 +60,14 @@ function flat(branch: Branch): Branch[] {
   return [branch, ...branch.children.flatMap(flat)]
 }
 
-function branchOf(rule: Rule, path: string, plan: Plan, columns: string[]): Branch {
+/** Adds a rule and its parts to what a plan reads and tells. */
+export function branchOf(rule: Rule, plan: Plan, path = ''): Branch {
   const paths = childPaths(rule)
-  const children = childrenOf(rule).map((child, index) => branchOf(child, [path, paths[index]].filter(Boolean).join('.'), plan, columns))
+  const children = childrenOf(rule).map((child, index) => branchOf(child, plan, [path, paths[index]].filter(Boolean).join('.')))
   const leaf = children.length > 0 ? undefined : located(path, () => leafOf(rule, plan))
-  const sql = leaf ? knownOnly(leaf, plan) : joined(rule, children)
-  const column = `b${columns.length}`
-  columns.push(`${sql} as ${column}`)
-  return { path, rule, column, evidence: leaf?.evidence ?? {}, needs: leaf?.needs ?? [], children }
+  const column = plan.column(leaf ? knownOnly(leaf, plan) : joined(rule, children))
+  const due = leaf?.due ?? (() => earliest(children.map(child => child.due())))
+  return { path, rule, column, evidence: leaf?.evidence ?? {}, needs: leaf?.needs ?? [], children, due }
 }
 
 function located<T>(path: string, work: () => T): T {
@@ -83,7 +83,7 @@ function leafOf(rule: Rule, plan: Plan): LeafSql {
   if ('trait' in rule) return traitLeaf(rule, plan)
   if ('event' in rule) return eventLeaf(rule, plan)
   if ('sequence' in rule) return sequenceLeaf(rule, plan)
-  if ('consent' in rule) return { holds: plan.consent(rule.consent), needs: [], evidence: {} }
+  if ('consent' in rule) return { holds: plan.consent(rule.consent), needs: [], evidence: {}, due: () => never }
   if (!('tag' in rule || 'audience' in rule || 'affinity' in rule)) throw new TypeError('no leaf')
   const derived = plan.context.derived?.(rule, plan)
   if (derived) return derived
@@ -110,7 +110,8 @@ function joined(rule: Rule, children: readonly Branch[]): Sql {
   return `if(${holding} >= ${k}, 1, if(${possible} < ${k}, 0, null))`
 }
 
-function statement(plan: Plan, columns: readonly Sql[], { profiles }: CompileOptions): Sql {
+/** One row per profile: `profile` and the columns, which may refer to the plan's named expressions. */
+export function statement(plan: Plan, columns: readonly Sql[], { profiles }: CompileOptions): Pick<Compiled, 'text' | 'params'> {
   const { binder, context, events, eventNames, traits, traitKeys, consents, keyed } = plan
   const isThere = `ts <= fromUnixTimestamp64Milli(${binder.whole(context.now)}, 'UTC')`
   const among = profiles ? `${isThere} and ${leavesOf('{profiles:Array(UInt32)}')}` : isThere
@@ -125,5 +126,6 @@ function statement(plan: Plan, columns: readonly Sql[], { profiles }: CompileOpt
     }),
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
-  return `select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
+  const text = `select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
+  return { text, params: { ...binder.params(), ...(profiles && { profiles }) } }
 }

@@ -44,10 +44,21 @@ export class Plan {
   readonly traitKeys = new Set<string>()
   readonly consents = new Scan('c')
   readonly keyed: KeyedPass[] = []
+  readonly #columns: Sql[] = []
 
   constructor(context: RuleContext) {
     this.context = context
     this.calendar = calendarSql(this.binder, context.zone)
+  }
+
+  /** Gives an expression over the passes' columns a name, so that it is worked out once and others can refer to it. */
+  column(sql: Sql): Sql {
+    return `b${this.#columns.push(sql) - 1}`
+  }
+
+  /** The named expressions as they stand in the statement. */
+  get columns(): Sql[] {
+    return this.#columns.map((sql, index) => `${sql} as b${index}`)
   }
 
   /** As the operators want it. */
@@ -79,4 +90,18 @@ export interface LeafSql {
   needs: readonly string[]
   /** What shows why: columns by name. */
   evidence: Readonly<Record<string, Sql>>
+  /**
+   * The moment after `now` (Int64 ms) until which it keeps its truth as long as no fact comes, not later than the first change; `never` where
+   * time alone changes nothing. Asked for only where it is wanted, since it adds columns to the passes.
+   */
+  due: () => Sql
+}
+
+/** A moment that does not come. */
+export const never: Sql = `toInt64(${Number.MAX_SAFE_INTEGER})`
+
+/** The first of several moments. */
+export function earliest(moments: readonly Sql[]): Sql {
+  const some = [...new Set(moments)].filter(moment => moment !== never)
+  return some.length === 0 ? never : some.length === 1 ? (some[0] ?? never) : `least(${some.join(', ')})`
 }

@@ -1,5 +1,5 @@
 import { asStoredIn } from '../hidden.ts'
-import type { LeafSql, Plan } from '../plan.ts'
+import { type LeafSql, never, type Plan } from '../plan.ts'
 import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
 import { holds, sinceHolds } from '../sql/operator-sql.ts'
@@ -15,7 +15,7 @@ export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
     const own = selectionSql(rule, plan, plan.eventNames)
     const { holds: measured, value } = measureSql(rule, own, plan.events, plan)
     const evidence = { count: plan.events.add('countIf', own), last: plan.events.add('maxIf', `${ms}, ${own}`), ...(value && { value }) }
-    return { holds: and(measured, withoutSql(rule, plan, plan.events, plan.eventNames)), needs, evidence }
+    return { holds: and(measured, withoutSql(rule, plan, plan.events, plan.eventNames)), needs, evidence, due: () => never }
   }
   const scan = plan.newKeyedScan()
   const names = new Set<string>()
@@ -23,7 +23,7 @@ export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
   const measured = and(measureSql(rule, own, scan, plan).holds, withoutSql(rule, plan, scan, names))
   const tried = `(${scan.add('countIf', own)} > 0 and ${measured})`
   const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', rule.per))})`
-  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: tried }), needs, evidence: {} }
+  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: tried }), needs, evidence: {}, due: () => never }
 }
 
 function and(a: Sql, b: Sql): Sql {

@@ -1,12 +1,12 @@
 import { type Duration, durationOf } from '../duration.ts'
-import type { LeafSql, Plan } from '../plan.ts'
+import { type LeafSql, never, type Plan } from '../plan.ts'
 import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
 import { columnSubject, keysOf } from '../sql/subject.ts'
 import { eventIs, ms, selectionSql } from './selection.ts'
 import type { SequenceRule } from './sequence-shape.ts'
 
-const never = 'toInt64(-4000000000000000000)'
+const unreached = 'toInt64(-4000000000000000000)'
 
 /** Compiles a sequence: which steps each moment matches is gathered in a pass, one fold over the moments looks for the chain. */
 export function sequenceLeaf(rule: SequenceRule, plan: Plan): LeafSql {
@@ -24,9 +24,9 @@ export function sequenceLeaf(rule: SequenceRule, plan: Plan): LeafSql {
     plan,
   )
   const needs = purposesOf(rule, plan.context.marks)
-  if (per === undefined) return { holds: found, needs, evidence: {} }
+  if (per === undefined) return { holds: found, needs, evidence: {}, due: () => never }
   const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', per))})`
-  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: found }), needs, evidence: {} }
+  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: found }), needs, evidence: {}, due: () => never }
 }
 
 /**
@@ -43,16 +43,16 @@ function foldSql(moments: Sql, within: readonly (Duration | undefined)[], hasWit
     const duration = within[step - 1]
     const before = reached(step - 1)
     const inTime = duration ? ` and ${at} < ${plan.calendar.plus(`greatest(${before}, toInt64(-2000000000000))`, duration)}` : ''
-    return `(${matches(step - 1)} and ${before} != ${never}${inTime})`
+    return `(${matches(step - 1)} and ${before} != ${unreached}${inTime})`
   }
   const states = Array.from({ length: last - 1 }, (_, index) => index + 1).flatMap(step => {
     const isHit = step === 1 ? matches(0) : extends_(step)
     const start = `if(${isHit}, ${step === 1 ? at : started(step - 1)}, ${started(step)})`
     const time = `if(${isHit}, ${at}, ${reached(step)})`
-    const kept = hasWithout ? `if(${matches(last)} and ${start} < ${at}, ${never}, ${time})` : time
+    const kept = hasWithout ? `if(${matches(last)} and ${start} < ${at}, ${unreached}, ${time})` : time
     return [kept, start]
   })
-  const initial = ['toUInt8(0)', ...Array.from({ length: 2 * (last - 1) }, () => never)]
+  const initial = ['toUInt8(0)', ...Array.from({ length: 2 * (last - 1) }, () => unreached)]
   const found = `toUInt8(tupleElement(acc, 1) or ${extends_(last)})`
   const ordered = `arraySort(arrayZip(mapKeys(${moments}), mapValues(${moments})))`
   return `tupleElement(arrayFold((acc, x) -> tuple(${[found, ...states].join(', ')}), ${ordered}, tuple(${initial.join(', ')})), 1)`
