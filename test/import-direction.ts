@@ -10,6 +10,7 @@ export const layers = [
   ['store', 'log', 'privacy', 'access'],
   ['collect', 'identity', 'dictionary', 'profiles', 'import'],
   ['rules'],
+  ['definitions'],
   ['tags', 'audiences', 'graph', 'models'],
   ['messages', 'journeys', 'feedback', 'content', 'advisor', 'experiments'],
   ['pipeline'],

@@ -2,6 +2,7 @@ import type { CanonicalEvent, Json } from '../collect/event.ts'
 import type { Position } from '../log/position.ts'
 import type { Queryable } from '../store/postgres.ts'
 import type { Batch, RejectedItem } from './batch.ts'
+import { noteChanges } from './evaluation/changes.ts'
 import { prepareRange } from './ranges.ts'
 import type { Fact } from './rows.ts'
 import { Tally } from './stats.ts'
@@ -96,6 +97,7 @@ export async function decide(tx: Queryable, domains: Domains, batch: Batch, fres
 
   await domains.applyToProfiles(tx, facts)
   await domains.observe(tx, facts)
+  await noteChanges(tx, batch.range, facts, now)
   for (const { source, receivedAt } of [...rejected, ...refused]) tally.add('rejected', source, receivedAt)
   await domains.saveRejected(tx, [...rejected, ...refused.filter(one => 'item' in one)])
   await tally.save(tx)

@@ -46,7 +46,12 @@ export async function reattribute(deps: ReattributeDependencies): Promise<number
   for (const one of open) {
     await move(deps, one)
     await refold(postgres, deps.clickhouse, deps.keys, [one.from_leaf, one.to_leaf, ...one.instead_leaves], deps.now())
-    await postgres.query('update identity_reattributions set done_at = to_timestamp($2 / 1000.0) where id = $1', [one.id, deps.now()])
+    await postgres.transaction(async tx => {
+      await tx.query('insert into evaluation_leaves (leaf) select unnest($1::bigint[])', [
+        [one.from_leaf, one.to_leaf, ...one.instead_leaves],
+      ])
+      await tx.query('update identity_reattributions set done_at = to_timestamp($2 / 1000.0) where id = $1', [one.id, deps.now()])
+    })
   }
   return open.length
 }

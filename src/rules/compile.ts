@@ -93,7 +93,7 @@ function leafOf(rule: Rule, plan: Plan): LeafSql {
 
 /** What reads sensitive data is unknown without the consent. */
 function knownOnly({ holds, needs }: LeafSql, plan: Plan): Sql {
-  const asked = plan.context.isExempt ? [] : needs
+  const asked = plan.isExempt ? [] : needs
   if (asked.length === 0) return `toUInt8(${holds})`
   return `if(${asked.map(purpose => plan.consent(purpose)).join(' and ')}, toNullable(toUInt8(${holds})), null)`
 }
@@ -112,7 +112,7 @@ function joined(rule: Rule, children: readonly Branch[]): Sql {
 
 /** One row per profile: `profile` and the columns, which may refer to the plan's named expressions. */
 export function statement(plan: Plan, columns: readonly Sql[], { profiles }: CompileOptions): Pick<Compiled, 'text' | 'params'> {
-  const { binder, context, events, eventNames, traits, traitKeys, consents, keyed } = plan
+  const { binder, context, events, eventNames, traits, traitKeys, consents, inputs, inputIds, keyed } = plan
   const isThere = `ts <= fromUnixTimestamp64Milli(${binder.whole(context.now)}, 'UTC')`
   const among = profiles ? `${isThere} and ${leavesOf('{profiles:Array(UInt32)}')}` : isThere
   const everybody = profilesOf(['events', 'traits', 'consents'].map(table => `${table} where ${among}`))
@@ -120,6 +120,7 @@ export function statement(plan: Plan, columns: readonly Sql[], { profiles }: Com
     events.isEmpty ? '' : events.sql(`events where ${among} and event in ${binder.texts([...eventNames])}`),
     traits.isEmpty ? '' : traits.sql(`traits where ${among} and key in ${binder.texts([...traitKeys])}`),
     consents.isEmpty ? '' : consents.sql(`consents where ${among}`),
+    inputs.isEmpty ? '' : inputs.sql(`assignments where ${among} and has(${binder.numbers([...inputIds])}, definition)`),
     ...keyed.map(({ scan, from, keys, holds }, index) => {
       const inner = scan.sql(`events where ${among} and ${from}`, { name: `key${index}`, of: keys })
       return `select profile, max(${holds}) as h${index} from (${inner}) group by profile`

@@ -43,12 +43,19 @@ export class Plan {
   readonly traits = new Scan('t')
   readonly traitKeys = new Set<string>()
   readonly consents = new Scan('c')
+  /** Of tags and audiences that are not worked out live: what their runs said. */
+  readonly inputs = new Scan('d')
+  readonly inputIds = new Set<number>()
   readonly keyed: KeyedPass[] = []
   readonly #columns: Sql[] = []
+  /** What the rules read: events (`e:Page Viewed`), traits (`t:city`), consents (`c:marketing`), tags that are not worked out live (`d:12`). */
+  readonly reads = new Set<string>()
+  #isExempt = false
 
   constructor(context: RuleContext) {
     this.context = context
     this.calendar = calendarSql(this.binder, context.zone)
+    this.#isExempt = context.isExempt ?? false
   }
 
   /** Gives an expression over the passes' columns a name, so that it is worked out once and others can refer to it. */
@@ -67,8 +74,25 @@ export class Plan {
     return { binder: this.binder, calendar: this.calendar, now, zone, since }
   }
 
+  /** Whether what is compiled now reads sensitive data without its consent. */
+  get isExempt(): boolean {
+    return this.#isExempt
+  }
+
+  /** Compiles a definition of its own: whether it is exempt does not depend on who refers to it. */
+  definition<T>(isExempt: boolean, compile: () => T): T {
+    const before = this.#isExempt
+    this.#isExempt = isExempt
+    try {
+      return compile()
+    } finally {
+      this.#isExempt = before
+    }
+  }
+
   /** Column that says whether the consent is given at `now`. */
   consent(purpose: string): Sql {
+    this.reads.add(`c:${purpose}`)
     return this.consents.add('argMaxIf', `given, (ts, position), purpose = ${this.binder.text(purpose)}`)
   }
 

@@ -15,7 +15,10 @@ export const ms = 'toUnixTimestamp64Milli(ts)'
 /** Whether an event is one of the selection's. Its names join those that the pass reads. */
 export function selectionSql({ event, where = [], within }: Selection, plan: Plan, names: Set<string>): Sql {
   const asked = namesOf(event)
-  for (const name of asked) names.add(name)
+  for (const name of asked) {
+    names.add(name)
+    plan.reads.add(`e:${name}`)
+  }
   return `(${[eventIs(asked, plan), windowSql(within as Window | undefined, ms, plan.operators), ...where.map(one => filterSql(one, asked, plan))].join(' and ')})`
 }
 

@@ -28,8 +28,9 @@ export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafS
 }
 
 /** The column with the trait's value at `now` as JSON; empty or null where it is missing. */
-function traitColumn(key: string, { binder, traits, traitKeys, context }: Plan): Sql {
+function traitColumn(key: string, { binder, traits, traitKeys, reads, context }: Plan): Sql {
   traitKeys.add(key)
+  reads.add(`t:${key}`)
   const isKey = `key = ${binder.text(key)}`
   const json = "if(op = 'unset', 'null', if(json, ifNull(dynamicElement(value, 'String'), 'null'), ifNull(toJSONString(value), 'null')))"
   const win = context.winOf(key)

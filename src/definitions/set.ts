@@ -1,0 +1,131 @@
+import { type DerivedRule, earliest, type LeafSql, never, type Plan } from '../rules/plan.ts'
+import { referencesOf } from '../rules/references.ts'
+import { holds } from '../rules/sql/operator-sql.ts'
+import { jsonSubject, numberSubject } from '../rules/sql/subject.ts'
+import type { Assessed } from './assessed.ts'
+import type { Definition, DefinitionKind } from './definition.ts'
+import type { DefinitionType, Refresh } from './type.ts'
+
+/** All tags and audiences of a moment, and how one is read inside of a rule. */
+export class DefinitionSet {
+  readonly all: readonly Definition[]
+  readonly #types: ReadonlyMap<DefinitionKind, DefinitionType>
+  readonly #byName: ReadonlyMap<string, Definition>
+  readonly #inPlan = new WeakMap<Plan, Map<string, Assessed>>()
+
+  constructor(types: readonly DefinitionType[], all: readonly Definition[]) {
+    this.#types = new Map(types.map(type => [type.kind, type]))
+    this.all = all
+    this.#byName = new Map(all.map(one => [`${one.kind}:${one.key}`, one]))
+  }
+
+  find(kind: DefinitionKind, key: string): Definition | undefined {
+    return this.#byName.get(`${kind}:${key}`)
+  }
+
+  /** The same set with one document in place of its predecessor, or without it. */
+  with(changed: Definition): DefinitionSet {
+    return new DefinitionSet([...this.#types.values()], [...this.all.filter(one => one.id !== changed.id), changed])
+  }
+
+  typeOf({ kind }: Pick<Definition, 'kind'>): DefinitionType {
+    const type = this.#types.get(kind)
+    if (!type) throw new Error(`no kind of definition is called ${kind}`)
+    return type
+  }
+
+  refreshOf(definition: Definition): Refresh {
+    return this.typeOf(definition).refreshOf(definition.document)
+  }
+
+  get live(): Definition[] {
+    return this.all.filter(one => this.refreshOf(one) === 'live')
+  }
+
+  /** What a definition refers to directly; names that nobody has are left out. */
+  referencesOf(definition: Definition): Definition[] {
+    const rules = this.typeOf(definition).rulesOf(definition.document)
+    const found = rules.flatMap(({ rule }) => referencesOf(rule)).flatMap(({ rule }) => this.#referred(rule) ?? [])
+    return [...new Set(found)]
+  }
+
+  /** What refers to it directly. */
+  usersOf(definition: Definition): Definition[] {
+    return this.all.filter(one => one.id !== definition.id && this.referencesOf(one).some(({ id }) => id === definition.id))
+  }
+
+  /** A definition and everything live whose answer follows from its own, directly or through others. */
+  withDependents(definition: Definition): Definition[] {
+    const found = new Set([definition])
+    for (const one of found) for (const user of this.usersOf(one)) if (this.refreshOf(user) === 'live') found.add(user)
+    return [...found]
+  }
+
+  /** The way from a definition back to itself, by keys; undefined where there is none. */
+  cycleOf(definition: Definition): string[] | undefined {
+    const walk = (at: Definition, path: readonly Definition[]): Definition[] | undefined => {
+      for (const next of this.referencesOf(at)) {
+        if (next.id === definition.id) return [...path, next]
+        if (path.includes(next)) continue
+        const found = walk(next, [...path, next])
+        if (found) return found
+      }
+      return undefined
+    }
+    return walk(definition, [definition])?.map(({ kind, key }) => `${kind} ${key}`)
+  }
+
+  /** How a rule reads what it refers to; undefined for names that nobody has. */
+  readonly derived = (rule: DerivedRule, plan: Plan): LeafSql | undefined => {
+    const definition = this.#referred(rule)
+    if (!definition || 'affinity' in rule) return undefined
+    const assessed = this.refreshOf(definition) === 'live' ? this.assessed(definition, plan) : this.#input(definition, plan)
+    const { value, score, due } = assessed
+    if ('audience' in rule) return { holds: `(${value} = 'true')`, needs: [], evidence: {}, due }
+    const { tag: _, score: asked, ...operators } = rule
+    const isThere = `${value} not in ('', 'false')`
+    const tests = [
+      Object.keys(operators).length === 0 ? isThere : holds(jsonSubject(value), operators, plan.operators),
+      ...(asked ? [`${value} != ''`, holds(numberSubject(score), asked, plan.operators)] : []),
+    ]
+    return { holds: `(${tests.join(' and ')})`, needs: [], evidence: { value: `if(${value} = '', 'null', ${value})` }, due }
+  }
+
+  /** A definition worked out within the plan: once, however often it is asked for. */
+  assessed(definition: Definition, plan: Plan): Assessed {
+    return this.#once(plan, `${definition.id}`, () => {
+      const type = this.typeOf(definition)
+      return plan.definition(type.isExempt(definition.document), () => type.assess(definition, plan))
+    })
+  }
+
+  /** What the last run said, as far as it was known at the plan's moment. */
+  #input(definition: Definition, plan: Plan): Assessed {
+    return this.#once(plan, `input ${definition.id}`, () => {
+      plan.reads.add(`d:${definition.id}`)
+      const isIt = `definition = ${plan.binder.whole(definition.id)}`
+      plan.inputIds.add(definition.id)
+      const value = plan.column(plan.inputs.add('argMaxIf', `value, (ts, tick), ${isIt}`))
+      const score = plan.column(plan.inputs.add('argMaxIf', `score, (ts, tick), ${isIt}`))
+      return { value, score, due: () => never }
+    })
+  }
+
+  #once(plan: Plan, name: string, work: () => Assessed): Assessed {
+    const known = this.#inPlan.get(plan) ?? new Map<string, Assessed>()
+    this.#inPlan.set(plan, known)
+    const found = known.get(name)
+    if (found) return found
+    const assessed = work()
+    let due: string | undefined
+    const once = { ...assessed, due: () => (due ??= earliest([assessed.due()])) }
+    known.set(name, once)
+    return once
+  }
+
+  #referred(rule: DerivedRule): Definition | undefined {
+    if ('tag' in rule) return this.find('tag', rule.tag)
+    if ('audience' in rule) return this.find('audience', rule.audience)
+    return undefined
+  }
+}

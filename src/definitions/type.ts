@@ -1,0 +1,33 @@
+import type { z } from '@hono/zod-openapi'
+import type { Plan } from '../rules/plan.ts'
+import type { Rule } from '../rules/schema.ts'
+import type { Assessed } from './assessed.ts'
+import type { Definition, DefinitionKind } from './definition.ts'
+import type { Schedule } from './schedule.ts'
+
+/**
+ * When it is worked out: `live` with every fact and as time passes; on a schedule; or once, when it is defined (a frozen list).
+ * What is not live is an input to rules that refer to it.
+ */
+export type Refresh = 'live' | 'once' | Schedule
+
+/** What tags and audiences have in common: how their documents are read and worked out. */
+export interface DefinitionType<Document = unknown> {
+  kind: DefinitionKind
+  schema: z.ZodType<Document>
+  /** The rules that the document holds, with their paths. */
+  rulesOf(document: Document): readonly { path: string; rule: Rule }[]
+  refreshOf(document: Document): Refresh
+  /** Definitions that protect or serve the person read sensitive data without its consent. */
+  isExempt(document: Document): boolean
+  assess(definition: Definition<Document>, plan: Plan): Assessed
+  /** What a run works out for itself before anybody is assessed; kept as `definition.run`. */
+  prepare?: (definition: Definition<Document>, runner: Runner) => Promise<unknown>
+}
+
+/** What `prepare` may ask of the store: rows of a statement over everybody in scope. */
+export interface Runner {
+  newPlan(): Plan
+  /** @param columns expressions with names, over the plan's columns; @param around wraps the statement whose columns these are */
+  query<T>(plan: Plan, columns: readonly string[], around: (statement: string) => string): Promise<T[]>
+}

@@ -1,0 +1,5 @@
+import type { TagKind } from './kind.ts'
+import { ruleTag } from './rule.ts'
+
+/** Every way in which a tag comes to its values. */
+export const tagKinds: readonly TagKind<never>[] = [ruleTag as TagKind<never>]
