@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { confirmSecret } from './access/secret-check.ts'
+import { audienceType } from './audiences/type.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
+import { type Definitions, openDefinitions } from './definitions/definitions.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
 import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
@@ -16,6 +18,8 @@ import { offsetOf } from './log/position.ts'
 import { untilOf } from './pipeline/batch.ts'
 import { fingerprinting, openSeenMessages } from './pipeline/dedup/index.ts'
 import { domainsOf } from './pipeline/domains.ts'
+import { Evaluator } from './pipeline/evaluation/evaluator.ts'
+import { evaluationMetrics } from './pipeline/evaluation/metrics.ts'
 import { ImportSink, itemOf } from './pipeline/import-sink.ts'
 import { decidedOffsets } from './pipeline/lease.ts'
 import { pipelineMetrics } from './pipeline/metrics.ts'
@@ -28,9 +32,11 @@ import { rememberMessages } from './pipeline/remembered.ts'
 import { mirrorRoots } from './pipeline/roots.ts'
 import { Worker } from './pipeline/worker.ts'
 import { type Keys, keysFrom } from './privacy/keys.ts'
+import type { RuleContext } from './rules/plan.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { secretOf } from './store/secret.ts'
 import { openStores, type Stores } from './store/stores.ts'
+import { tagType } from './tags/type.ts'
 
 /** Everything behind the front doors: the stores, the log, the pipeline that connects them, and what the domains keep in memory. */
 export interface Core {
@@ -42,6 +48,10 @@ export interface Core {
   namespaces: () => Promise<NamespaceRules>
   processor: Processor
   pipeline: Pipeline
+  definitions: Definitions
+  evaluator: Evaluator
+  /** What rules mean at a moment, besides tags and audiences. */
+  contextAt: (now: number) => RuleContext
   importer: Importer
   /** Starts what runs in the background, once everybody is connected. */
   start(): Promise<void>
@@ -104,7 +114,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   const namespaces = forAWhile(() => identities.rules(postgres), namespacesForMs)
   const domains = domainsOf({ keys, identity, identities, dictionary, now })
   const metrics = pipelineMetrics(registry)
-  const processor = new Processor({ postgres, clickhouse, domains, metrics, log, now })
+  const processor = new Processor({ postgres, clickhouse, domains, metrics, log, now, stored: () => evaluator.hurry() })
   const fingerprints = fingerprinting(keys.derive('message-ids'))
   const owner = ownerOf(config.dataDir)
   const workers = Array.from(
@@ -126,7 +136,28 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
         now,
       }),
   )
-  const pipeline = new Pipeline(
+  const contextAt = (at: number): RuleContext => ({
+    now: at,
+    zone: config.timezone,
+    marks: dictionary.marks(),
+    blindIndex: keys.blindIndex,
+    winOf: () => 'latest',
+  })
+  const definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
+  const evaluator: Evaluator = new Evaluator({
+    postgres,
+    clickhouse,
+    definitions,
+    owner,
+    zone: config.timezone,
+    contextAt,
+    mirrorRoots: () => pipeline.mirrorNow(),
+    storedAsOf: () => pipeline.asOf,
+    metrics: evaluationMetrics(registry),
+    log,
+    now,
+  })
+  const pipeline: Pipeline = new Pipeline(
     events,
     processor,
     workers,
@@ -159,15 +190,17 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   })
 
   return {
-    parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, importer },
+    parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, definitions, evaluator, contextAt, importer },
     async start() {
       await completeImports()
       await forgetFinishedRanges(postgres, importPartition, now())
       pipeline.start()
+      evaluator.start()
       await importer.recover()
     },
     async stop() {
       await importer.close()
+      await evaluator.stop()
       await pipeline.stop()
       await postgres
         .transaction(tx => dictionary.observer.flush(tx))

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { ApiKeys } from './access/api-keys.ts'
 import { firstKeys } from './access/first-keys.ts'
 import { accessRoutes } from './access/routes.ts'
+import { audienceRoutes } from './audiences/routes.ts'
 import { removeServerFile, writeServerFile } from './cli/running-server.ts'
 import { createCollector } from './collect/collector.ts'
 import { collectPaths } from './collect/description.ts'
@@ -26,8 +27,11 @@ import { storedThrough } from './pipeline/ranges.ts'
 import { pipelineRoutes } from './pipeline/routes.ts'
 import type { ProfileReader } from './profiles/read.ts'
 import { profileRoutes } from './profiles/routes.ts'
+import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
+import { portraitsOf } from './tags/portrait.ts'
+import { tagRoutes } from './tags/routes.ts'
 import { version } from './version.ts'
 
 export interface Running {
@@ -43,8 +47,11 @@ const firstSource = { key: 'default', name: 'Default', kind: 'other' } as const
 const reloadEveryMs = 1_000
 
 /** Starts everything that the configuration asks for; resolves when it takes requests. */
-export async function startZhike(config: Config, logger: Logger = createLogger(config.logLevel)): Promise<Running> {
-  const now = clockOf(config)
+export async function startZhike(
+  config: Config,
+  logger: Logger = createLogger(config.logLevel),
+  now: () => number = clockOf(config),
+): Promise<Running> {
   const registry = new Registry()
   const core = await openCore({ config, log: logger, registry, now })
   const { postgres, clickhouse } = core.stores
@@ -71,7 +78,19 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
       namespaces: core.namespaces,
       winOf: () => 'latest',
       now,
-      asOf: () => core.pipeline.asOf,
+      asOf: () => Math.min(core.pipeline.asOf, core.evaluator.asOf),
+      portraitOf: async (profile, sensitive) =>
+        (await portraitsOf(postgres, core.definitions, [profile], sensitive)).get(profile) ?? { tags: [], audiences: [] },
+    }
+    const definitionParts = {
+      definitions: core.definitions,
+      postgres,
+      clickhouse,
+      contextAt: core.contextAt,
+      observed: () => observedIn(postgres),
+      entries: () => core.dictionary.entries(),
+      asOf: () => core.evaluator.asOf,
+      now,
     }
     const app = createApi({
       authenticate: key => apiKeys.callerOf(key),
@@ -83,7 +102,15 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
       routes: [
         app => accessRoutes(app, apiKeys, postgres),
         app => collectRoutes(app, { postgres, keys: core.keys, log: core.events, now, changed: () => sources.refresh() }),
-        app => pipelineRoutes(app, { postgres, flush: () => core.pipeline.flush(), now }),
+        app =>
+          pipelineRoutes(app, {
+            postgres,
+            flush: async () => {
+              await core.pipeline.flush()
+              await core.evaluator.flush()
+            },
+            now,
+          }),
         app => importRoutes(app, { importer: core.importer, postgres, ensureSource: key => ensureImportSource(postgres, key, now()) }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
         app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
@@ -96,7 +123,10 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
             keys: core.keys,
             zone: config.timezone,
             asOf: () => core.pipeline.asOf,
+            derived: () => core.definitions.set().derived,
           }),
+        app => tagRoutes(app, definitionParts),
+        app => audienceRoutes(app, definitionParts),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })
@@ -107,7 +137,7 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
       logger,
     })
     writeServerFile(config.dataDir, { url: served.url, pid: process.pid })
-    void keepFresh([() => apiKeys.reload(), () => core.dictionary.reload()], logger, stopping.signal)
+    void keepFresh([() => apiKeys.reload(), () => core.dictionary.reload(), () => core.definitions.reload()], logger, stopping.signal)
     logger.info({ url: served.url, dataDir: config.dataDir, version }, 'zhike serves')
     return {
       url: served.url,
@@ -128,7 +158,7 @@ export async function startZhike(config: Config, logger: Logger = createLogger(c
   }
 }
 
-function checksOf({ stores: { postgres, clickhouse }, pipeline }: Core): ReadyCheck[] {
+function checksOf({ stores: { postgres, clickhouse }, pipeline, evaluator }: Core): ReadyCheck[] {
   return [
     { name: 'postgres', check: async () => void (await postgres.query('select 1')) },
     { name: 'clickhouse', check: async () => void (await clickhouse.query('select 1')) },
@@ -140,6 +170,7 @@ function checksOf({ stores: { postgres, clickhouse }, pipeline }: Core): ReadyCh
       },
     },
     { name: 'pipeline', check: () => pipeline.trouble },
+    { name: 'evaluation', check: () => evaluator.trouble },
   ]
 }
 

@@ -49,7 +49,7 @@ export async function openDefinitions({ postgres, types, zone, now }: Definition
   const reload = async () => {
     const latest = await revisionIn(postgres)
     if (latest === revision) return
-    set = new DefinitionSet(types, await definitionsIn(postgres))
+    set = new DefinitionSet(types, await definitionsIn(postgres), latest)
     revision = latest
   }
   await reload()

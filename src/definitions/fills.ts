@@ -65,4 +65,5 @@ export async function prepareFill(tx: Queryable, fill: Fill, runs: ReadonlyMap<n
 export async function finishFill(tx: Queryable, fill: Fill, now: number): Promise<void> {
   await tx.query('update evaluation_fills set finished_at = $2 where id = $1', [fill.id, new Date(now)])
   await tx.query('update definitions set ran_at = $2 where id = any($1::integer[])', [fill.definitions, new Date(now)])
+  await tx.query('update definition_revision set revision = revision + 1')
 }

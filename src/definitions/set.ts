@@ -1,4 +1,4 @@
-import { type DerivedRule, earliest, type LeafSql, never, type Plan } from '../rules/plan.ts'
+import { type DerivedRule, earliest, type LeafSql, never, Plan, type RuleContext } from '../rules/plan.ts'
 import { referencesOf } from '../rules/references.ts'
 import { holds } from '../rules/sql/operator-sql.ts'
 import { jsonSubject, numberSubject } from '../rules/sql/subject.ts'
@@ -9,11 +9,15 @@ import type { DefinitionType, Refresh } from './type.ts'
 /** All tags and audiences of a moment, and how one is read inside of a rule. */
 export class DefinitionSet {
   readonly all: readonly Definition[]
+  /** Of the store, when this was read. */
+  readonly revision: number
   readonly #types: ReadonlyMap<DefinitionKind, DefinitionType>
   readonly #byName: ReadonlyMap<string, Definition>
   readonly #inPlan = new WeakMap<Plan, Map<string, Assessed>>()
+  readonly #reads = new Map<number, ReadonlySet<string>>()
 
-  constructor(types: readonly DefinitionType[], all: readonly Definition[]) {
+  constructor(types: readonly DefinitionType[], all: readonly Definition[], revision = 0) {
+    this.revision = revision
     this.#types = new Map(types.map(type => [type.kind, type]))
     this.all = all
     this.#byName = new Map(all.map(one => [`${one.kind}:${one.key}`, one]))
@@ -36,6 +40,11 @@ export class DefinitionSet {
 
   refreshOf(definition: Definition): Refresh {
     return this.typeOf(definition).refreshOf(definition.document)
+  }
+
+  /** Whether its values are not known beforehand (a number, the names of what somebody likes). */
+  isOpen(definition: Definition): boolean {
+    return this.typeOf(definition).isOpen?.(definition.document) ?? false
   }
 
   get live(): Definition[] {
@@ -73,6 +82,16 @@ export class DefinitionSet {
       return undefined
     }
     return walk(definition, [definition])?.map(({ kind, key }) => `${kind} ${key}`)
+  }
+
+  /** What a definition reads, what it refers to included (see `Plan.reads`). @param context of any moment */
+  readsOf(definition: Definition, context: RuleContext): ReadonlySet<string> {
+    const known = this.#reads.get(definition.id)
+    if (known) return known
+    const plan = new Plan({ ...context, derived: this.derived })
+    this.assessed(definition, plan)
+    this.#reads.set(definition.id, plan.reads)
+    return plan.reads
   }
 
   /** How a rule reads what it refers to; undefined for names that nobody has. */

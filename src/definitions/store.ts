@@ -22,7 +22,7 @@ export async function definitionsIn(db: Queryable): Promise<Definition[]> {
 }
 
 /** Grows with every change of any definition. */
-export async function revisionIn(db: Queryable, lock: '' | 'for update' = ''): Promise<number> {
+export async function revisionIn(db: Queryable, lock: '' | 'for share' | 'for update' = ''): Promise<number> {
   const [row] = await db.query<{ revision: number }>(`select revision from definition_revision ${lock}`)
   return row?.revision ?? 0
 }

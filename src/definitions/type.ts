@@ -21,8 +21,10 @@ export interface DefinitionType<Document = unknown> {
   /** Definitions that protect or serve the person read sensitive data without its consent. */
   isExempt(document: Document): boolean
   assess(definition: Definition<Document>, plan: Plan): Assessed
+  /** Whether its values are not known beforehand; they are, without this. */
+  isOpen?(document: Document): boolean
   /** What a run works out for itself before anybody is assessed; kept as `definition.run`. */
-  prepare?: (definition: Definition<Document>, runner: Runner) => Promise<unknown>
+  prepare?(definition: Definition<Document>, runner: Runner): Promise<unknown>
 }
 
 /** What `prepare` may ask of the store: rows of a statement over everybody in scope. */

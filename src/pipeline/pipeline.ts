@@ -58,18 +58,18 @@ export class Pipeline {
       while (worker.decided < (ends[partition] ?? 0)) await sleep(5)
       await worker.settled()
     }
-    await Promise.all([this.#observed(), this.#mirrorNow()])
+    await Promise.all([this.#observed(), this.mirrorNow()])
   }
 
-  /** One after the other. */
-  #mirrorNow(): Promise<unknown> {
+  /** Brings ClickHouse to what identity has decided by now. */
+  mirrorNow(): Promise<unknown> {
     this.#mirroring = this.#mirroring.catch(() => undefined).then(() => this.#mirror(this.#stopping.signal))
     return this.#mirroring
   }
 
   async #keepMirrored(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      this.#mirrorFault = await this.#mirrorNow().then(
+      this.#mirrorFault = await this.mirrorNow().then(
         () => undefined,
         error => error ?? 'unknown',
       )

@@ -18,6 +18,8 @@ export interface ProcessorDependencies {
   metrics: PipelineMetrics
   log: Logger
   now: () => number
+  /** Told each time that a range has come to ClickHouse. */
+  stored?: () => void
 }
 
 /** What surrounds the decision in the same transaction: the lease and the reader's own progress. */
@@ -77,6 +79,7 @@ export class Processor {
         if ((await findRange(this.#deps.postgres, range.range))?.state === 'done') return
         await completeRange(this.#deps.clickhouse, range.range, range.until, rows, `${this.#deps.now()}-${attempt}`)
         await finishRange(this.#deps.postgres, range.range, this.#deps.now())
+        this.#deps.stored?.()
         return
       } catch (error) {
         this.#deps.log.error({ err: error, range: range.range, attempt }, 'storing a range failed; it will be tried again')
@@ -96,6 +99,7 @@ export class Processor {
     try {
       await writeRange(clickhouse, range, rowsOf(range, facts, domains.traitRows))
       await finishRange(postgres, range, now())
+      this.#deps.stored?.()
     } catch (error) {
       log.warn({ err: error, range }, 'storing a range failed; looking for what is missing')
       await this.#complete({ range, until }, facts)

@@ -28,6 +28,8 @@ export interface ProfileReader {
   now: () => number
   /** The moment up to which everything acknowledged is part of what is read, ms. */
   asOf: () => number
+  /** What is derived of a person. @param sensitive whether the values of sensitive tags are shown */
+  portraitOf: (profile: number, sensitive: boolean) => Promise<Pick<ProfileView, 'tags' | 'audiences'>>
 }
 
 /**
@@ -40,10 +42,11 @@ export async function readProfile(reader: ProfileReader, id: number, personal: b
   const [root] = leaves
   if (root === undefined) throw new Refusal(404, 'no-such-profile', 'There is no profile with this id.')
   const asOf = new Date(reader.asOf()).toISOString()
-  const [identifiers, known, consents] = await Promise.all([
+  const [identifiers, known, consents, { tags, audiences }] = await Promise.all([
     identifiersOf(postgres, await reader.namespaces(), keys, leaves),
     traitsOf(postgres, keys, leaves),
     consentsOf(postgres, leaves),
+    reader.portraitOf(root, personal),
   ])
   const together = [...known.values()]
   return {
@@ -58,8 +61,8 @@ export async function readProfile(reader: ProfileReader, id: number, personal: b
       ...valuesOf(together, 'traits', winOf, now()),
       ...valuesOf(together, 'personal', winOf, now()).map(([key, value]) => [key, personal ? value : maskOf(key, value)] as const),
     ]),
-    tags: [],
-    audiences: [],
+    tags,
+    audiences,
     consents,
     asOf,
   }

@@ -23,6 +23,8 @@ export interface RulesRoutesDeps {
   /** How far facts are visible, ms: the `at` of who gives none. */
   asOf: () => number
   winOf?: RuleContext['winOf']
+  /** How tags, audiences and affinities are read. */
+  derived?: () => NonNullable<RuleContext['derived']>
 }
 
 const ruleField = z
@@ -117,6 +119,7 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
       marks: dictionary.marks(),
       blindIndex: deps.keys.blindIndex,
       winOf: deps.winOf ?? (() => 'latest'),
+      ...(deps.derived && { derived: deps.derived() }),
     }
     return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks) }
   }

@@ -1,0 +1,39 @@
+import { Refusal, type RefusalDetail } from '../refusal.ts'
+import { check, type Observed } from '../rules/check.ts'
+import { statement } from '../rules/compile.ts'
+import { parseRule } from '../rules/parse.ts'
+import { Plan, type RuleContext } from '../rules/plan.ts'
+import type { Definition } from './definition.ts'
+import type { DefinitionSet } from './set.ts'
+
+/**
+ * Whether a document can be worked out.
+ * @returns what may be a slip: names that were never seen
+ * @throws Refusal with the path of what cannot
+ */
+export function validate(definition: Definition, set: DefinitionSet, context: RuleContext, observed: Observed): RefusalDetail[] {
+  const warnings = set
+    .typeOf(definition)
+    .rulesOf(definition.document)
+    .flatMap(({ path, rule }) =>
+      within(path, () => {
+        parseRule(rule)
+        return check(rule, observed, context.marks)
+      }).map(one => ({ ...one, path: [path, one.path].filter(Boolean).join('.') })),
+    )
+  const plan = new Plan({ ...context, derived: set.derived })
+  const assessed = set.assessed(definition, plan)
+  statement(plan, [...plan.columns, `${assessed.value} as value`, `${assessed.due()} as due`], {})
+  return warnings
+}
+
+/** Paths inside of a rule become paths inside of the document. */
+function within<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const details = error.details.map(one => ({ ...one, path: [path, one.path].filter(Boolean).join('.') }))
+    throw new Refusal(error.status, error.code, error.message, details)
+  }
+}
