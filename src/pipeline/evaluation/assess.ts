@@ -14,7 +14,13 @@ export interface Assessment {
 }
 
 /** A statement of many rules is long: longer than what the store takes by itself. */
-const roomy = { max_query_size: 8_000_000, max_ast_elements: 1_000_000, max_expanded_ast_elements: 10_000_000, max_parser_depth: 5_000, max_parser_backtracks: 10_000_000 }
+const roomy = {
+  max_query_size: 8_000_000,
+  max_ast_elements: 1_000_000,
+  max_expanded_ast_elements: 10_000_000,
+  max_parser_depth: 5_000,
+  max_parser_backtracks: 10_000_000,
+}
 
 /**
  * Works out the definitions for these profiles in one pass over their facts.
