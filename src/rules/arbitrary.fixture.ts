@@ -34,7 +34,7 @@ const value: fc.Arbitrary<Json> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom<Json>(null, [], ...dates) },
   { weight: 1, arbitrary: fc.array(scalar, { maxLength: 3 }) },
 )
-const props: fc.Arbitrary<JsonObject> = fc.record(
+export const props: fc.Arbitrary<JsonObject> = fc.record(
   {
     p: fc.constantFrom<Json>('a', 'b', 1, ['a', 'b']),
     n: value,
