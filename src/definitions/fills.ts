@@ -16,12 +16,24 @@ export interface Fill {
   startedAt: number
 }
 
-/** Has the definitions worked out for everybody who is known now; whoever comes later is worked out with the first fact. */
+/**
+ * Has the definitions worked out for everybody who is known now; whoever comes later is worked out with the first fact. Joins a fill of the same
+ * cause that has not begun. The caller changes the revision of definitions in the same transaction, so a part that is being worked out counts no more.
+ */
 export async function beginFill(tx: Queryable, definitions: readonly Definition[], cause: Fill['cause'], now: number): Promise<void> {
+  const ids = definitions.map(({ id }) => id)
+  const joined = await tx.query(
+    `update evaluation_fills f set
+       definitions = (select array_agg(distinct id order by id) from unnest(f.definitions || $1::integer[]) id), until = l.until, profiles_total = l.total
+     from (select coalesce(max(leaf), 0) as until, count(*) filter (where root = leaf) as total from leaves) l
+     where finished_at is null and after = 0 and not prepared and cause = $2 returning id`,
+    [ids, cause],
+  )
+  if (joined.length > 0) return
   await tx.query(
     `insert into evaluation_fills (definitions, cause, until, profiles_total, started_at)
      select $1::integer[], $2, coalesce(max(leaf), 0), count(*) filter (where root = leaf), $3 from leaves`,
-    [definitions.map(({ id }) => id), cause, new Date(now)],
+    [ids, cause, new Date(now)],
   )
 }
 

@@ -1,5 +1,6 @@
-import { type DerivedRule, earliest, type LeafSql, never, Plan, type RuleContext } from '../rules/plan.ts'
+import { type DerivedRule, type LeafSql, Plan, type RuleContext } from '../rules/plan.ts'
 import { referencesOf } from '../rules/references.ts'
+import { earliest, never } from '../rules/sql/never.ts'
 import { holds } from '../rules/sql/operator-sql.ts'
 import { jsonSubject, numberSubject } from '../rules/sql/subject.ts'
 import type { Assessed } from './assessed.ts'

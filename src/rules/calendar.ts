@@ -54,3 +54,20 @@ export function anniversariesWithin(zone: string, now: number, days: number): st
   })
   return [...new Set(named)]
 }
+
+/**
+ * For every month and day, when `anniversariesWithin` next gains or loses it: the midnight after the anniversary where it has it now, else the
+ * midnight that many days before.
+ */
+export function anniversaryFlips(zone: string, now: number, days: number): Map<string, number> {
+  const today = wallOf(zone, now)
+  const midnight = Math.floor(today / dayMs) * dayMs
+  const flips = new Map<string, number>()
+  for (let ahead = 0; ahead <= 366 * 8 && flips.size < 366; ahead++) {
+    const name = new Date(midnight + ahead * dayMs).toISOString().slice(5, 10)
+    const isInside = ahead <= Math.min(days, 366)
+    const flip = momentOfWall(zone, midnight + (isInside ? ahead + 1 : ahead - Math.min(days, 366)) * dayMs)
+    for (const one of name === '02-28' ? [name, '02-29'] : [name]) if (!flips.has(one)) flips.set(one, flip)
+  }
+  return flips
+}

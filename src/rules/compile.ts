@@ -4,9 +4,10 @@ import { eventLeaf } from './kinds/event.ts'
 import { sequenceLeaf } from './kinds/sequence.ts'
 import { traitLeaf } from './kinds/trait.ts'
 import { invalid } from './parse.ts'
-import { earliest, type LeafSql, never, Plan, type RuleContext } from './plan.ts'
+import { type LeafSql, Plan, type RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
 import type { Sql } from './sql/binder.ts'
+import { earliest, never } from './sql/never.ts'
 import { leavesOf, profilesOf } from './sql/scan.ts'
 
 /** A rule, or a part of one, as a column of the compiled statement: 1 holds, 0 does not, null is unknown. */
@@ -40,6 +41,8 @@ export interface CompileOptions {
   /** Only these profiles; everybody without it. */
   profiles?: readonly number[]
   evidence?: boolean
+  /** A column `due` too (see `LeafSql.due`). */
+  due?: boolean
 }
 
 /** @throws Refusal for what has no meaning in this workspace, with its path */
@@ -50,7 +53,8 @@ export function compile(rule: Rule, context: RuleContext, options: CompileOption
   const evidence = options.evidence
     ? branches.flatMap(({ column, evidence }) => Object.entries(evidence).map(([name, sql]) => `toString(${sql}) as ${column}_${name}`))
     : []
-  const { text, params } = statement(plan, [...plan.columns, ...evidence], options)
+  const due = options.due ? [`${root.due()} as due`] : []
+  const { text, params } = statement(plan, [...plan.columns, ...evidence, ...due], options)
   if (text.length > longestStatement)
     throw new Refusal(422, 'invalid-rule', 'the rule asks for more than one statement can hold: split it into tags')
   return { text, params, root, branches }
@@ -121,9 +125,10 @@ export function statement(plan: Plan, columns: readonly Sql[], { profiles }: Com
     traits.isEmpty ? '' : traits.sql(`traits where ${among} and key in ${binder.texts([...traitKeys])}`),
     consents.isEmpty ? '' : consents.sql(`consents where ${among}`),
     inputs.isEmpty ? '' : inputs.sql(`assignments where ${among} and has(${binder.numbers([...inputIds])}, definition)`),
-    ...keyed.map(({ scan, from, keys, holds }, index) => {
+    ...keyed.map(({ scan, from, keys, holds, due }, index) => {
       const inner = scan.sql(`events where ${among} and ${from}`, { name: `key${index}`, of: keys })
-      return `select profile, max(${holds}) as h${index} from (${inner}) group by profile`
+      const first = due === undefined ? '' : `, min(${due}) as u${index}`
+      return `select profile, max(${holds}) as h${index}${first} from (${inner}) group by profile`
     }),
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)

@@ -4,6 +4,7 @@ import type { Win } from '../profiles/candidates.ts'
 import type { AffinityRule, TagRule } from './schema.ts'
 import { Binder, type Sql } from './sql/binder.ts'
 import { type CalendarSql, calendarSql } from './sql/calendar-sql.ts'
+import { never } from './sql/never.ts'
 import { Scan } from './sql/scan.ts'
 import type { Since } from './sql/window-sql.ts'
 
@@ -26,11 +27,13 @@ export interface RuleContext {
 export type DerivedRule = TagRule | AffinityRule | { audience: string }
 
 /** A pass that groups by one more key, and what holds for a profile if it holds for one of the key's values. */
-interface KeyedPass {
+export interface KeyedPass {
   scan: Scan
   from: Sql
   keys: Sql
   holds: Sql
+  /** When one of the key's values is due; asked for lazily. */
+  due?: Sql
 }
 
 /** What one statement has to read; the rules add to it while they are compiled. */
@@ -104,6 +107,13 @@ export class Plan {
   addKeyed(pass: KeyedPass): Sql {
     return `h${this.keyed.push(pass) - 1}`
   }
+
+  /** @returns the column that says when the first of the key's values is due */
+  keyedDue(pass: KeyedPass, due: Sql): Sql {
+    pass.due = due
+    const column = `u${this.keyed.indexOf(pass)}`
+    return `if(${column} <= 0, ${never}, ${column})`
+  }
 }
 
 /** A leaf of a rule in SQL. */
@@ -119,13 +129,4 @@ export interface LeafSql {
    * time alone changes nothing. Asked for only where it is wanted, since it adds columns to the passes.
    */
   due: () => Sql
-}
-
-/** A moment that does not come. */
-export const never: Sql = `toInt64(${Number.MAX_SAFE_INTEGER})`
-
-/** The first of several moments. */
-export function earliest(moments: readonly Sql[]): Sql {
-  const some = [...new Set(moments)].filter(moment => moment !== never)
-  return some.length === 0 ? never : some.length === 1 ? (some[0] ?? never) : `least(${some.join(', ')})`
 }

@@ -2,7 +2,8 @@ import type { Json } from '../../collect/event.ts'
 import type { Definition } from '../../definitions/definition.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
 import { statement } from '../../rules/compile.ts'
-import { earliest, Plan, type RuleContext } from '../../rules/plan.ts'
+import { Plan, type RuleContext } from '../../rules/plan.ts'
+import { earliest } from '../../rules/sql/never.ts'
 import type { ClickHouse } from '../../store/clickhouse.ts'
 
 /** What the definitions say of one profile at a moment. */

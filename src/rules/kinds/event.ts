@@ -1,12 +1,15 @@
 import { asStoredIn } from '../hidden.ts'
-import { type LeafSql, never, type Plan } from '../plan.ts'
+import type { KeyedPass, LeafSql, Plan } from '../plan.ts'
 import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
+import { sinceFlip } from '../sql/flip-sql.ts'
+import { earliest, never } from '../sql/never.ts'
 import { holds, sinceHolds } from '../sql/operator-sql.ts'
 import type { Scan } from '../sql/scan.ts'
 import { columnJson, columnSubject, jsonSubject, keysOf, numberSubject, numbersOf } from '../sql/subject.ts'
 import { type EventRule, measureNames, namesOf } from './event-shape.ts'
 import { eventIs, ms, selectionSql } from './selection.ts'
+import { countDue, selectionDue, thresholdsOf } from './selection-due.ts'
 
 /** Compiles an event rule: into the pass that all share, or, `per` value of a property, into one of its own. */
 export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
@@ -15,7 +18,8 @@ export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
     const own = selectionSql(rule, plan, plan.eventNames)
     const { holds: measured, value } = measureSql(rule, own, plan.events, plan)
     const evidence = { count: plan.events.add('countIf', own), last: plan.events.add('maxIf', `${ms}, ${own}`), ...(value && { value }) }
-    return { holds: and(measured, withoutSql(rule, plan, plan.events, plan.eventNames)), needs, evidence, due: () => never }
+    const due = () => eventDue(rule, own, plan, plan.events, plan.eventNames)
+    return { holds: and(measured, withoutSql(rule, plan, plan.events, plan.eventNames)), needs, evidence, due }
   }
   const scan = plan.newKeyedScan()
   const names = new Set<string>()
@@ -23,7 +27,32 @@ export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
   const measured = and(measureSql(rule, own, scan, plan).holds, withoutSql(rule, plan, scan, names))
   const tried = `(${scan.add('countIf', own)} > 0 and ${measured})`
   const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', rule.per))})`
-  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: tried }), needs, evidence: {}, due: () => never }
+  const pass: KeyedPass = { scan, from: eventIs([...names], plan), keys, holds: tried }
+  const column = plan.addKeyed(pass)
+  const isThere = () => countDue(rule, [1], plan, scan, names)
+  return {
+    holds: column,
+    needs,
+    evidence: {},
+    due: () => plan.keyedDue(pass, earliest([isThere(), eventDue(rule, own, plan, scan, names)])),
+  }
+}
+
+/** When the measure may change with time, or what must not be there. */
+function eventDue(rule: EventRule, own: Sql, plan: Plan, scan: Scan, names: Set<string>): Sql {
+  const without = rule.without ? countDue(rule.without, [1], plan, scan, names) : never
+  return earliest([measureDue(rule, own, plan, scan, names), without])
+}
+
+function measureDue(rule: EventRule, own: Sql, plan: Plan, scan: Scan, names: Set<string>): Sql {
+  const measure = measureNames.find(name => rule[name] !== undefined)
+  if (measure === undefined) return countDue(rule, [1], plan, scan, names)
+  if (measure === 'count') return countDue(rule, thresholdsOf(rule.count ?? {}), plan, scan, names)
+  const inside = selectionDue(rule, plan, scan, names)
+  if (measure !== 'sinceLast' && measure !== 'sinceFirst') return inside
+  const moment = scan.add(measure === 'sinceLast' ? 'maxIf' : 'minIf', `${ms}, ${own}`)
+  const passed = sinceFlip(moment, rule[measure] ?? {}, plan.operators)
+  return passed === never ? inside : earliest([inside, `if(${scan.add('countIf', own)} > 0, ${passed}, ${never})`])
 }
 
 function and(a: Sql, b: Sql): Sql {

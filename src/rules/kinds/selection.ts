@@ -43,7 +43,7 @@ function filterSql(filter: Filter, events: readonly string[], plan: Plan): Sql {
   return `(${perEvent.map((one, index) => `(${eventIs([events[index] ?? ''], plan)} and ${holds(subject, one, plan.operators)})`).join(' or ')})`
 }
 
-function timeSubject(part: 'hour' | 'weekday' | 'date', { calendar }: Plan) {
+export function timeSubject(part: 'hour' | 'weekday' | 'date', { calendar }: Plan) {
   const local = calendar.local(ms)
   if (part === 'hour') return numberSubject(`toHour(${local})`)
   if (part === 'weekday') return numberSubject(`toDayOfWeek(${local})`)

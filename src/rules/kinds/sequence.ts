@@ -1,9 +1,11 @@
 import { type Duration, durationOf } from '../duration.ts'
-import { type LeafSql, never, type Plan } from '../plan.ts'
+import type { KeyedPass, LeafSql, Plan } from '../plan.ts'
 import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
+import { earliest } from '../sql/never.ts'
 import { columnSubject, keysOf } from '../sql/subject.ts'
 import { eventIs, ms, selectionSql } from './selection.ts'
+import { selectionDue } from './selection-due.ts'
 import type { SequenceRule } from './sequence-shape.ts'
 
 const unreached = 'toInt64(-4000000000000000000)'
@@ -24,9 +26,15 @@ export function sequenceLeaf(rule: SequenceRule, plan: Plan): LeafSql {
     plan,
   )
   const needs = purposesOf(rule, plan.context.marks)
-  if (per === undefined) return { holds: found, needs, evidence: {}, due: () => never }
+  const due = () =>
+    earliest([
+      ...sequence.map(({ event, where }) => selectionDue({ event, where, within }, plan, scan, names)),
+      ...(without ? [selectionDue(without, plan, scan, names)] : []),
+    ])
+  if (per === undefined) return { holds: found, needs, evidence: {}, due }
   const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', per))})`
-  return { holds: plan.addKeyed({ scan, from: eventIs([...names], plan), keys, holds: found }), needs, evidence: {}, due: () => never }
+  const pass: KeyedPass = { scan, from: eventIs([...names], plan), keys, holds: found }
+  return { holds: plan.addKeyed(pass), needs, evidence: {}, due: () => plan.keyedDue(pass, due()) }
 }
 
 /**

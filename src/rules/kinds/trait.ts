@@ -1,8 +1,10 @@
 import { isPersonalTrait } from '../../dictionary/personal.ts'
 import { asStoredTrait } from '../hidden.ts'
-import { type LeafSql, never, type Plan } from '../plan.ts'
+import type { LeafSql, Plan } from '../plan.ts'
 import type { TraitRule } from '../schema.ts'
 import type { Sql } from '../sql/binder.ts'
+import { monthDayFlip, subjectFlip } from '../sql/flip-sql.ts'
+import { earliest, never } from '../sql/never.ts'
 import { holds, monthDayHolds } from '../sql/operator-sql.ts'
 import { jsonSubject, textSubject } from '../sql/subject.ts'
 
@@ -15,7 +17,12 @@ export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafS
   const { anniversaryWithin, withinLast, ...others } = operators
   if (!isPersonalTrait(trait, marks)) {
     const stored = asStoredTrait(trait, operators, marks, blindIndex)
-    return { holds: holds(jsonSubject(value), stored, plan.operators), needs, evidence: { value }, due: () => never }
+    return {
+      holds: holds(jsonSubject(value), stored, plan.operators),
+      needs,
+      evidence: { value },
+      due: () => subjectFlip(jsonSubject(value), operators, plan.operators),
+    }
   }
   const monthDay = () => `JSONExtractString(${traitColumn(`${trait}.monthDay`, plan)})`
   const day = () => textSubject(`concat(${traitColumn(`${trait}.year`, plan)}, '-', ${monthDay()})`)
@@ -24,7 +31,12 @@ export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafS
     ...(anniversaryWithin === undefined ? [] : [monthDayHolds(monthDay(), anniversaryWithin, plan.operators)]),
     ...(withinLast === undefined ? [] : [holds(day(), { withinLast }, plan.operators)]),
   ]
-  return { holds: `(${tests.join(' and ')})`, needs, evidence: {}, due: () => never }
+  const due = () =>
+    earliest([
+      anniversaryWithin === undefined ? never : monthDayFlip(monthDay(), anniversaryWithin, plan.operators),
+      withinLast === undefined ? never : subjectFlip(day(), { withinLast }, plan.operators),
+    ])
+  return { holds: `(${tests.join(' and ')})`, needs, evidence: {}, due }
 }
 
 /** The column with the trait's value at `now` as JSON; empty or null where it is missing. */

@@ -4,24 +4,29 @@ import { limits } from '../parse.ts'
 /** A piece of SQL. Only this folder and the kinds write it, and no value ever stands in it: values go through a `Binder`. */
 export type Sql = string
 
-/** Collects the values of one statement: a few typed arrays, of which the text names an element. */
+/** How many values may be parameters of their own: the store takes a thousand in all. Each that stands in an array costs as much as the array. */
+const scalarsAtMost = 700
+
+/** Collects the values of one statement: each a typed parameter of its own, the many beyond them in a few arrays, of which the text names an element. */
 export class Binder {
+  readonly #scalars = { s: [] as string[], f: [] as number[], i: [] as number[] }
   readonly #texts: string[] = []
   readonly #numbers: number[] = []
-  readonly #moments: number[] = []
+  readonly #wholes: number[] = []
   readonly #names: string[] = []
 
   text(value: string): Sql {
-    return `{s:Array(String)}[${placeIn(this.#texts, value)}]`
+    return this.#scalar('s', 'String', this.#scalars.s, value) ?? `{s:Array(String)}[${placeIn(this.#texts, value)}]`
   }
 
   number(value: number): Sql {
-    return `{f:Array(Float64)}[${placeIn(this.#numbers, value)}]`
+    return this.#scalar('f', 'Float64', this.#scalars.f, value) ?? `{f:Array(Float64)}[${placeIn(this.#numbers, value)}]`
   }
 
   /** A whole number: milliseconds, months, lengths. */
   whole(value: number): Sql {
-    return `{i:Array(Int64)}[${placeIn(this.#moments, Math.trunc(value))}]`
+    const whole = Math.trunc(value)
+    return this.#scalar('i', 'Int64', this.#scalars.i, whole) ?? `{i:Array(Int64)}[${placeIn(this.#wholes, whole)}]`
   }
 
   texts(values: readonly string[]): Sql {
@@ -41,8 +46,18 @@ export class Binder {
   }
 
   params(): Record<string, unknown> {
-    const names = Object.fromEntries(this.#names.map((name, index) => [`n${index + 1}`, name]))
-    return { s: this.#texts, f: this.#numbers, i: this.#moments, ...names }
+    const named = (letter: string, values: readonly unknown[]) => values.map((value, index) => [`${letter}${index + 1}`, value] as const)
+    const { s, f, i } = this.#scalars
+    const scalars = Object.fromEntries([...named('s', s), ...named('f', f), ...named('i', i), ...named('n', this.#names)])
+    return { s: this.#texts, f: this.#numbers, i: this.#wholes, ...scalars }
+  }
+
+  /** Undefined where there is no room for another. */
+  #scalar<T>(letter: string, type: string, known: T[], value: T): Sql | undefined {
+    const place = known.indexOf(value)
+    if (place >= 0) return `{${letter}${place + 1}:${type}}`
+    const { s, f, i } = this.#scalars
+    return s.length + f.length + i.length >= scalarsAtMost ? undefined : `{${letter}${known.push(value)}:${type}}`
   }
 }
 

@@ -24,6 +24,7 @@ function testSql(subject: Subject, name: keyof ValueOperators, value: unknown, c
   if (name === 'ne') return `not ${testSql(subject, 'eq', value, context)}`
   if (name === 'notIn') return `not ${testSql(subject, 'in', value, context)}`
   const test = (plain: Plain) => plainTest(plain, name, value, context)
+  if (subject.list === undefined) return `ifNull(${test(subject)}, 0)`
   return `(ifNull(${test(subject)}, 0) or arrayExists(x -> ifNull(${test(plainJson('x'))}, 0), ${subject.list}))`
 }
 

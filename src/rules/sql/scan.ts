@@ -28,8 +28,8 @@ export class Scan {
 
   /** @param from table and conditions: `events where …` */
   sql(from: Sql, key?: { name: Sql; of: Sql }): Sql {
-    const inner = this.#columns.map(({ fn, args }, index) => `${fn}State(${args}) as ${this.#prefix}s${index}`)
-    const outer = this.#columns.map(({ fn }, index) => `${fn}Merge(${this.#prefix}s${index}) as ${this.#prefix}${index}`)
+    const inner = this.#columns.map(({ fn, args }, index) => `${combined(fn, 'State')}(${args}) as ${this.#prefix}s${index}`)
+    const outer = this.#columns.map(({ fn }, index) => `${combined(fn, 'Merge')}(${this.#prefix}s${index}) as ${this.#prefix}${index}`)
     const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
     const named = key ? `, ${key.name}` : ''
     return (
@@ -38,6 +38,12 @@ export class Scan {
       `left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
     )
   }
+}
+
+/** `groupArraySortedIf(3)` → `groupArraySortedIfState(3)` */
+function combined(fn: string, suffix: 'State' | 'Merge'): string {
+  const at = fn.indexOf('(')
+  return at < 0 ? `${fn}${suffix}` : `${fn.slice(0, at)}${suffix}${fn.slice(at)}`
 }
 
 /** The profile of every leaf that the conditions find: `profile`, each once. */

@@ -3,11 +3,14 @@ import type { Binder, Sql } from './binder.ts'
 
 /** A value of unknown type in SQL, with one expression per type that it may have: null where it is of another. */
 export interface Subject extends Plain {
-  /** Array(String): the elements of a list as JSON; empty where it is none. */
-  list: Sql
+  /** Array(String): the elements of a list as JSON; empty where it is none. Undefined: it never is one. */
+  list?: Sql
   /** Whether there is anything. */
   present: Sql
 }
+
+/** A subject that may be a list. */
+export type ListSubject = Subject & { list: Sql }
 
 export interface Plain {
   /** Nullable(Float64) */
@@ -30,21 +33,21 @@ export function plainJson(json: Sql): Plain {
 }
 
 /** JSON text of any value; empty text and null are missing. */
-export function jsonSubject(json: Sql): Subject {
+export function jsonSubject(json: Sql): ListSubject {
   return { ...plainJson(json), list: `JSONExtractArrayRaw(${json})`, present: `(${json} not in ('', 'null'))` }
 }
 
 /** A number that is always there. */
 export function numberSubject(number: Sql, present: Sql = '1'): Subject {
-  return { ...none, number: `toNullable(toFloat64(${number}))`, list: "cast([], 'Array(String)')", present }
+  return { ...none, number: `toNullable(toFloat64(${number}))`, present }
 }
 
 export function textSubject(text: Sql): Subject {
-  return { ...none, text: `toNullable(${text})`, list: "cast([], 'Array(String)')", present: '1' }
+  return { ...none, text: `toNullable(${text})`, present: '1' }
 }
 
 /** What stands at a path of a JSON column of events. Typed subcolumns are read where the path is plain; lists go through their JSON. */
-export function columnSubject(binder: Binder, column: 'props' | 'context', path: string): Subject {
+export function columnSubject(binder: Binder, column: 'props' | 'context', path: string): ListSubject {
   const steps = stepsOf(path)
   const listAt = steps.indexOf('[]')
   const names = (listAt < 0 ? steps : steps.slice(0, listAt)).map(step => binder.name(step))
@@ -69,20 +72,20 @@ export function columnSubject(binder: Binder, column: 'props' | 'context', path:
 }
 
 /** The value at a path as JSON text, `null` where it is missing. */
-export function columnJson(binder: Binder, path: string, subject: Subject): Sql {
+export function columnJson(binder: Binder, path: string, subject: ListSubject): Sql {
   const steps = stepsOf(path)
   if (steps.includes('[]')) return `if(empty(${subject.list}), 'null', concat('[', arrayStringConcat(${subject.list}, ','), ']'))`
   return `ifNull(toJSONString(props.${steps.map(step => binder.name(step)).join('.')}), 'null')`
 }
 
 /** Array(Float64): every number of the value, of a list its elements. */
-export function numbersOf(subject: Subject): Sql {
+export function numbersOf(subject: ListSubject): Sql {
   const inList = `arrayMap(x -> JSONExtractFloat(x), arrayFilter(x -> JSONType(x) in ('Int64', 'UInt64', 'Double'), ${subject.list}))`
   return `if(isNotNull(${subject.number}), [assumeNotNull(${subject.number})], ${inList})`
 }
 
 /** Array(String): a key for every plain value, of a list its elements; values of different types differ. */
-export function keysOf(subject: Subject): Sql {
+export function keysOf(subject: ListSubject): Sql {
   const inner = plainJson('x')
   const inList = `arrayFilter(k -> k != '', arrayMap(x -> ifNull(${keyOf(inner)}, ''), ${subject.list}))`
   return `arrayConcat(if(isNull(${keyOf(subject)}), cast([], 'Array(String)'), [assumeNotNull(${keyOf(subject)})]), ${inList})`

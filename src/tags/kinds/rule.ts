@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { branchOf } from '../../rules/compile.ts'
-import { earliest } from '../../rules/plan.ts'
 import { ruleSchema } from '../../rules/schema.ts'
+import { earliest } from '../../rules/sql/never.ts'
 import type { TagKind } from './kind.ts'
 
 const value = z.union([z.string().min(1).max(100), z.number(), z.literal(true)])
