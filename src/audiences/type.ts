@@ -13,7 +13,7 @@ export const audienceType: DefinitionType<AudienceDocument> = {
     const branch = branchOf(document.rule, plan, 'rule')
     const number = plan.column(`toUInt16(ifNull(${branch.column}, 0))`)
     return {
-      value: plan.column(`if(${number} = 1, 'true', '')`),
+      value: `if(${number} = 1, 'true', '')`,
       score: plan.binder.number(1),
       due: branch.due,
       choice: { number, values: [true], score: 1 },

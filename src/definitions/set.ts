@@ -100,15 +100,21 @@ export class DefinitionSet {
     const definition = this.#referred(rule)
     if (!definition || 'affinity' in rule) return undefined
     const assessed = this.refreshOf(definition) === 'live' ? this.assessed(definition, plan) : this.#input(definition, plan)
-    const { value, score, due } = assessed
-    if ('audience' in rule) return { holds: `(${value} = 'true')`, needs: [], evidence: {}, due }
+    const { value, score, due, choice } = assessed
+    // Each is named once: the store takes a named expression as often as it is named.
+    if ('audience' in rule) return { holds: choice ? `(${choice.number} = 1)` : `(${value} = 'true')`, needs: [], evidence: {}, due }
     const { tag: _, score: asked, ...operators } = rule
-    const isThere = `${value} not in ('', 'false')`
+    const isBare = Object.keys(operators).length === 0
+    const test = isBare ? "v not in ('', 'false')" : holds(jsonSubject('v'), operators, plan.operators)
     const tests = [
-      Object.keys(operators).length === 0 ? isThere : holds(jsonSubject(value), operators, plan.operators),
-      ...(asked ? [`${value} != ''`, holds(numberSubject(score), asked, plan.operators)] : []),
+      `arrayMap(v -> toUInt8(${test}), [${value}])[1] = 1`,
+      ...(asked
+        ? [
+            `arrayMap((v, s) -> toUInt8(v != '' and ${holds(numberSubject('s'), asked, plan.operators)}), [${value}], [toFloat64(${score})])[1] = 1`,
+          ]
+        : []),
     ]
-    return { holds: `(${tests.join(' and ')})`, needs: [], evidence: { value: `if(${value} = '', 'null', ${value})` }, due }
+    return { holds: `(${tests.join(' and ')})`, needs: [], evidence: { value: `arrayMap(v -> if(v = '', 'null', v), [${value}])[1]` }, due }
   }
 
   /** A definition worked out within the plan: once, however often it is asked for. */

@@ -116,17 +116,17 @@ function joined(rule: Rule, children: readonly Branch[]): Sql {
 
 /** One row per profile: `profile` and the columns, which may refer to the plan's named expressions. */
 export function statement(plan: Plan, columns: readonly Sql[], { profiles }: CompileOptions): Pick<Compiled, 'text' | 'params'> {
-  const { binder, context, events, eventNames, traits, traitKeys, consents, inputs, inputIds, keyed } = plan
+  const { binder, context, rows, events, eventNames, traits, traitKeys, consents, inputs, inputIds, keyed } = plan
   const isThere = `ts <= fromUnixTimestamp64Milli(${binder.whole(context.now)}, 'UTC')`
   const among = profiles ? `${isThere} and ${leavesOf('{profiles:Array(UInt32)}')}` : isThere
   const everybody = profilesOf(['events', 'traits', 'consents'].map(table => `${table} where ${among}`))
   const passes = [
-    events.isEmpty ? '' : events.sql(`events where ${among} and event in ${binder.texts([...eventNames])}`),
-    traits.isEmpty ? '' : traits.sql(`traits where ${among} and key in ${binder.texts([...traitKeys])}`),
-    consents.isEmpty ? '' : consents.sql(`consents where ${among}`),
-    inputs.isEmpty ? '' : inputs.sql(`assignments where ${among} and has(${binder.numbers([...inputIds])}, definition)`),
+    events.isEmpty ? '' : events.sql(`events where ${among} and event in ${binder.texts([...eventNames])}`, rows),
+    traits.isEmpty ? '' : traits.sql(`traits where ${among} and key in ${binder.texts([...traitKeys])}`, rows),
+    consents.isEmpty ? '' : consents.sql(`consents where ${among}`, rows),
+    inputs.isEmpty ? '' : inputs.sql(`assignments where ${among} and has(${binder.numbers([...inputIds])}, definition)`, rows),
     ...keyed.map(({ scan, from, keys, holds, due }, index) => {
-      const inner = scan.sql(`events where ${among} and ${from}`, { name: `key${index}`, of: keys })
+      const inner = scan.sql(`events where ${among} and ${from}`, rows, { name: `key${index}`, of: keys })
       const first = due === undefined ? '' : `, min(${due}) as u${index}`
       return `select profile, max(${holds}) as h${index}${first} from (${inner}) group by profile`
     }),

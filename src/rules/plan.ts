@@ -5,6 +5,7 @@ import type { AffinityRule, TagRule } from './schema.ts'
 import { Binder, type Sql } from './sql/binder.ts'
 import { type CalendarSql, calendarSql } from './sql/calendar-sql.ts'
 import { never } from './sql/never.ts'
+import { RowNames } from './sql/row-names.ts'
 import { Scan } from './sql/scan.ts'
 import type { Since } from './sql/window-sql.ts'
 
@@ -41,6 +42,7 @@ export class Plan {
   readonly context: RuleContext
   readonly binder = new Binder()
   readonly calendar: CalendarSql
+  readonly rows = new RowNames()
   readonly events = new Scan('e')
   readonly eventNames = new Set<string>()
   readonly traits = new Scan('t')
@@ -69,6 +71,11 @@ export class Plan {
   /** The named expressions as they stand in the statement. */
   get columns(): Sql[] {
     return this.#columns.map((sql, index) => `${sql} as b${index}`)
+  }
+
+  /** The named expressions by themselves, `b0` first. */
+  get expressions(): readonly Sql[] {
+    return this.#columns
   }
 
   /** As the operators want it. */

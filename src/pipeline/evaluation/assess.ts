@@ -1,9 +1,8 @@
 import type { Json } from '../../collect/event.ts'
 import type { Definition } from '../../definitions/definition.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
-import { statement } from '../../rules/compile.ts'
 import { Plan, type RuleContext } from '../../rules/plan.ts'
-import { earliest } from '../../rules/sql/never.ts'
+import { type People, scopedStatement } from '../../rules/scoped.ts'
 import type { ClickHouse } from '../../store/clickhouse.ts'
 
 /** What the definitions say of one profile at a moment. */
@@ -24,7 +23,7 @@ const roomy = {
 }
 
 /**
- * Works out the definitions for these profiles in one pass over their facts.
+ * Works out the definitions for people in one pass over their facts.
  * @returns of each profile of which there is a fact at that moment
  */
 export async function assess(
@@ -32,17 +31,17 @@ export async function assess(
   set: DefinitionSet,
   definitions: readonly Definition[],
   context: RuleContext,
-  profiles: readonly number[],
+  people: People,
 ): Promise<Map<number, Assessment>> {
-  if (profiles.length === 0) return new Map()
+  if (people.leaves.length === 0) return new Map()
   const plan = new Plan(context)
   const assessed = definitions.map(definition => ({ definition, ...set.assessed(definition, plan) }))
   const choices = assessed.flatMap(({ definition, choice }) => (choice ? [{ id: definition.id, ...choice }] : []))
   const open = assessed.filter(({ choice }) => !choice).map(({ definition, value, score }) => ({ id: definition.id, value, score }))
-  const due = earliest(assessed.map(one => one.due()))
+  const dues = assessed.map(one => one.due())
   const chosen = `arrayFilter(x -> x.2 > 0, arrayZip(arrayMap(x -> toUInt16(x), range(1, ${choices.length + 1})), cast([${choices.map(({ number }) => number).join(', ')}], 'Array(UInt16)')))`
   const said = `arrayFilter(x -> x.2 != '', cast([${open.map(({ value, score }, index) => `(${index}, ${value}, toFloat64(${score}))`).join(', ')}], 'Array(Tuple(UInt16, String, Float64))'))`
-  const { text, params } = statement(plan, [...plan.columns, `${due} as due`, `${chosen} as chosen`, `${said} as said`], { profiles })
+  const { text, params } = scopedStatement(plan, [`${chosen} as chosen`, `${said} as said`], dues, people)
   const rows = await clickhouse.query<{ profile: number; due: number; chosen: [number, number][]; said: [number, string, number][] }>(
     `select profile, due, chosen, said from (${text})`,
     params,

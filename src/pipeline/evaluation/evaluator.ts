@@ -16,7 +16,7 @@ import { acquireEvaluation, extendEvaluation, releaseEvaluation } from './lease.
 import type { EvaluationMetrics } from './metrics.ts'
 import { runnerFor } from './runner.ts'
 import { DefinitionsChanged, decideTick, type Worked } from './tick.ts'
-import { type Reason, type Work, waitingFill, waitingWork } from './work.ts'
+import { peopleOf, type Reason, type Work, waitingFill, waitingWork } from './work.ts'
 
 export interface EvaluatorDependencies {
   postgres: Postgres
@@ -233,7 +233,9 @@ export class Evaluator {
   ): Promise<Worked> {
     const context = { ...this.#deps.contextAt(now), derived: set.derived }
     const assessments: ReadonlyMap<number, Assessment> =
-      chosen.length === 0 ? new Map() : await assess(this.#deps.clickhouse, set, chosen, context, profiles)
+      chosen.length === 0
+        ? new Map()
+        : await assess(this.#deps.clickhouse, set, chosen, context, await peopleOf(this.#deps.postgres, profiles))
     return { set, revision: set.revision, definitions: chosen, isWhole, reasons, assessments, now }
   }
 

@@ -1,5 +1,6 @@
 import { type Fill, openFills } from '../../definitions/fills.ts'
 import type { Position } from '../../log/position.ts'
+import type { People } from '../../rules/scoped.ts'
 import type { Queryable } from '../../store/postgres.ts'
 import { changesFrom } from './changes.ts'
 
@@ -122,4 +123,13 @@ export async function waitingFill(db: Queryable, atOnce: number): Promise<{ fill
   )
   const after = rows.length < atOnce ? fill.until : (rows.at(-1)?.profile ?? fill.until)
   return { fill, profiles: rows.filter(({ is_known }) => is_known).map(({ profile }) => profile), after }
+}
+
+/** Every leaf of these profiles. */
+export async function peopleOf(db: Queryable, profiles: readonly number[]): Promise<People> {
+  const rows = await db.query<{ leaf: number; root: number }>(
+    'select leaf, root from leaves where root = any($1::bigint[]) and leaf <> root',
+    [profiles],
+  )
+  return { leaves: [...profiles, ...rows.map(({ leaf }) => leaf)], merged: rows }
 }

@@ -19,7 +19,9 @@ export function selectionSql({ event, where = [], within }: Selection, plan: Pla
     names.add(name)
     plan.reads.add(`e:${name}`)
   }
-  return `(${[eventIs(asked, plan), windowSql(within as Window | undefined, ms, plan.operators), ...where.map(one => filterSql(one, asked, plan))].join(' and ')})`
+  return plan.rows.name(
+    `(${[eventIs(asked, plan), windowSql(within as Window | undefined, ms, plan.operators), ...where.map(one => filterSql(one, asked, plan))].join(' and ')})`,
+  )
 }
 
 export function eventIs(names: readonly string[], { binder }: Plan): Sql {

@@ -1,4 +1,5 @@
 import type { Sql } from './binder.ts'
+import type { RowNames } from './row-names.ts'
 
 /** Where a leaf's facts go: its root, or itself. */
 const mapping = '(select leaf, argMax(root, version) as root from roots group by leaf)'
@@ -26,18 +27,48 @@ export class Scan {
     return this.#columns.length === 0
   }
 
-  /** @param from table and conditions: `events where …` */
-  sql(from: Sql, key?: { name: Sql; of: Sql }): Sql {
-    const inner = this.#columns.map(({ fn, args }, index) => `${combined(fn, 'State')}(${args}) as ${this.#prefix}s${index}`)
+  /** The columns that a text names, each once. */
+  namesIn(text: Sql): Sql[] {
+    return [...new Set(text.match(new RegExp(`\\b${this.#prefix}\\d+\\b`, 'g')))]
+  }
+
+  isIn(text: Sql): boolean {
+    return this.namesIn(text).length > 0
+  }
+
+  /** The text with the aggregates themselves in place of the columns' names. */
+  inline(text: Sql): Sql {
+    return text.replace(new RegExp(`\\b${this.#prefix}(\\d+)\\b`, 'g'), (name, index) => {
+      const column = this.#columns[Number(index)]
+      return column ? `${column.fn}(${column.args})` : name
+    })
+  }
+
+  /** Everybody: per leaf first, then per profile. @param from table and conditions: `events where …` */
+  sql(from: Sql, rows: RowNames, key?: Key): Sql {
+    const inner = this.#columns.map(({ fn, args }, index) => `${combined(fn, 'State')}(${args}) as ${this.#prefix}s${index}`).join(', ')
     const outer = this.#columns.map(({ fn }, index) => `${combined(fn, 'Merge')}(${this.#prefix}s${index}) as ${this.#prefix}${index}`)
     const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
     const named = key ? `, ${key.name}` : ''
     return (
       `select if(m.root = 0, f.leaf, m.root) as profile${named}, ${outer.join(', ')}\n` +
-      `from (select leaf${keyed}, ${inner.join(', ')} from ${from} group by leaf${named}) as f\n` +
+      `from (${rows.with(inner)} select leaf${keyed}, ${inner} from ${from} group by leaf${named}) as f\n` +
       `left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
     )
   }
+
+  /** People whose leaves are known: per profile at once. @param profile SQL of a leaf's profile */
+  scoped(from: Sql, profile: Sql, rows: RowNames, key?: Key): Sql {
+    const columns = this.#columns.map(({ fn, args }, index) => `${fn}(${args}) as ${this.#prefix}${index}`).join(', ')
+    const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
+    const named = key ? `, ${key.name}` : ''
+    return `${rows.with(columns)} select ${profile} as profile${keyed}, ${columns} from ${from} group by profile${named}`
+  }
+}
+
+export interface Key {
+  name: Sql
+  of: Sql
 }
 
 /** `groupArraySortedIf(3)` → `groupArraySortedIfState(3)` */

@@ -34,14 +34,13 @@ export const ruleTag: TagKind<RuleTag> = {
     const branches = values.map(({ rule }, index) => branchOf(rule, plan, `values[${index}].rule`))
     const tests = branches.map(({ column }, index) => `ifNull(${column}, 0), ${index + 1}`)
     const number = plan.column(`toUInt16(multiIf(${tests.join(', ')}, 0))`)
-    const texts = plan.binder.texts(values.map(one => JSON.stringify(one.value)))
+    const texts = plan.binder.texts(['', ...values.map(one => JSON.stringify(one.value))])
     const scores = values.map(({ confidence }) => confidence ?? usualConfidence)
     const [first = usualConfidence] = scores
     const isOne = scores.every(score => score === first)
-    const score = isOne ? plan.binder.number(first) : `if(${number} = 0, 0, ${plan.binder.numbers(scores)}[${number}])`
     return {
-      value: plan.column(`if(${number} = 0, '', ${texts}[${number}])`),
-      score,
+      value: `${texts}[${number} + 1]`,
+      score: isOne ? plan.binder.number(first) : `${plan.binder.numbers([0, ...scores])}[${number} + 1]`,
       due: () => earliest(branches.map(branch => branch.due())),
       ...(isOne && { choice: { number, values: values.map(one => one.value), score: first } }),
     }
