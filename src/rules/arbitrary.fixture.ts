@@ -71,7 +71,7 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
     events: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, event: fc.constantFrom(...names), props }), {
       maxLength: 60,
     }),
-    traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u'), value }), {
+    traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u', 'm'), value }), {
       maxLength: 15,
     }),
     consents: fc.array(
@@ -79,7 +79,7 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
       { maxLength: 10 },
     ),
     merged: fc.array(fc.tuple(fc.integer({ min: 5, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
-    sensitive: fc.subarray(['trait:t', 'Pay', 'View.n']),
+    sensitive: fc.subarray(['trait:t', 'trait:m', 'Pay', 'View.n']),
     since: fc.record({ entry: offset, step: offset }),
   })
   .map(({ now, zone, events, traits, consents, merged, sensitive, since }) => {
@@ -92,6 +92,7 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
       consents: consents.map(placed),
       roots: new Map(merged),
       sensitive: new Map(sensitive.map(place => [place, 'medical'] as const)),
+      mirrors: new Map([['m', 'medical']]),
       since: { entry: now + since.entry, step: now + since.step },
     }
     return { world, now }
@@ -206,7 +207,7 @@ const sequenceRule = fc
 const leaf: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 4, arbitrary: eventRule },
   { weight: 2, arbitrary: sequenceRule },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('t', 'u'), operators).map(([trait, one]) => ({ trait, ...one }) as Rule) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('t', 'u', 'm'), operators).map(([trait, one]) => ({ trait, ...one }) as Rule) },
   { weight: 1, arbitrary: fc.constant<Rule>({ consent: 'medical' }) },
 )
 

@@ -142,6 +142,34 @@ describe('operators', () => {
   })
 })
 
+describe('a trait that mirrors a consent', () => {
+  it('is the state of the consent at the moment, and missing where it was never asked', async () => {
+    const consent = (leaf: number, given: boolean, ts: number, purpose = 'marketing') => ({
+      leaf,
+      ts,
+      position: ts - now + 100,
+      purpose,
+      given,
+    })
+    const world: NaiveWorld = {
+      ...withTraits([false, true, true, true]),
+      consents: [
+        consent(1, true, now - 9),
+        consent(2, true, now - 9),
+        consent(2, false, now - 5),
+        consent(3, true, now + 1),
+        consent(4, true, now, 'other'),
+      ],
+      mirrors: new Map([['v', 'marketing']]),
+    }
+    expect(await verdicts({ trait: 'v', eq: true }, world)).toEqual({ 1: true, 2: false, 3: false, 4: false })
+    expect(await verdicts({ trait: 'v', ne: true }, world)).toEqual({ 1: false, 2: true, 3: true, 4: true })
+    expect(await verdicts({ trait: 'v', eq: false }, world)).toEqual({ 1: false, 2: true, 3: false, 4: false })
+    expect(await verdicts({ trait: 'v', exists: false }, world)).toEqual({ 1: false, 2: false, 3: true, 4: true })
+    expect(await verdicts({ trait: 'v', eq: true }, world, now + 1)).toEqual({ 1: true, 2: false, 3: true, 4: false })
+  })
+})
+
 describe('windows', () => {
   const day = 86_400_000
   it('let an event in at its time and out exactly when its time has passed', async () => {

@@ -39,6 +39,8 @@ export interface NaiveWorld {
   roots: Map<number, number>
   /** Consent purpose by event name, by `event.prop`, by `trait:key`. */
   sensitive: Map<string, string>
+  /** Consent purpose by the trait that mirrors it. */
+  mirrors?: Map<string, string>
   since?: { entry?: number; step?: number }
 }
 
@@ -89,7 +91,7 @@ function verdict(rule: Rule, person: Person): Verdict {
   })
   if (!isKnown) return null
   if ('consent' in rule) return isGiven(rule.consent, person)
-  if ('trait' in rule) return holds(person.traits.findLast(({ key }) => key === rule.trait)?.value ?? null, rule, person)
+  if ('trait' in rule) return holds(traitValue(rule.trait, person), rule, person)
   if ('sequence' in rule) return sequenceHolds(rule, person)
   if ('event' in rule) return eventHolds(rule, person)
   throw new Error('not a fact')
@@ -106,6 +108,12 @@ function negated(one: Verdict): Verdict {
 
 function isGiven(purpose: string, { consents }: Person): boolean {
   return consents.findLast(consent => consent.purpose === purpose)?.given ?? false
+}
+
+function traitValue(trait: string, { world, traits, consents }: Person): Json {
+  const mirrored = world.mirrors?.get(trait)
+  if (mirrored !== undefined) return consents.findLast(({ purpose }) => purpose === mirrored)?.given ?? null
+  return traits.findLast(({ key }) => key === trait)?.value ?? null
 }
 
 function readBy(rule: Rule): string[] {

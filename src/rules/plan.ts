@@ -17,6 +17,8 @@ export interface RuleContext {
   /** Personal values are compared as the keyed hashes that stand for them. */
   blindIndex: BlindIndexOf
   winOf: (trait: string) => Win
+  /** The consent purpose whose state a trait is, where it is one. */
+  mirrorOf?: ((trait: string) => string | undefined) | undefined
   since?: Since
   /** A definition that protects or serves the person reads sensitive data without its consent. */
   isExempt?: boolean
@@ -97,6 +99,12 @@ export class Plan {
   consent(purpose: string): Sql {
     this.reads.add(`c:${purpose}`)
     return this.consents.add('argMaxIf', `given, (ts, position), purpose = ${this.binder.text(purpose)}`)
+  }
+
+  /** The consent's state at `now` as JSON: true given, false withdrawn, null where it was never asked. */
+  consentState(purpose: string): Sql {
+    const asked = this.consents.add('countIf', `purpose = ${this.binder.text(purpose)}`)
+    return `if(${asked} > 0, if(${this.consent(purpose)}, 'true', 'false'), 'null')`
   }
 
   newKeyedScan(): Scan {

@@ -45,6 +45,7 @@ export function contextOf(world: NaiveWorld, now: number): RuleContext {
     marks: marksIn(world),
     blindIndex: keys.blindIndex,
     winOf: () => 'latest',
+    mirrorOf: trait => world.mirrors?.get(trait),
     ...(world.since && { since: world.since }),
   }
 }
