@@ -76,7 +76,8 @@ export async function startZhike(
       postgres,
       keys: core.keys,
       namespaces: core.namespaces,
-      winOf: () => 'latest',
+      winOf: key => core.dictionary.traits().winOf(key),
+      mirrors: () => core.dictionary.traits().mirrors,
       now,
       asOf: () => Math.min(core.pipeline.asOf, core.evaluator.asOf),
       portraitOf: async (profile, sensitive) =>

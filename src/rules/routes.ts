@@ -22,7 +22,6 @@ export interface RulesRoutesDeps {
   zone: string
   /** How far facts are visible, ms: the `at` of who gives none. */
   asOf: () => number
-  winOf?: RuleContext['winOf']
   /** How tags, audiences and affinities are read. */
   derived?: () => NonNullable<RuleContext['derived']>
 }
@@ -118,10 +117,11 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
       zone: deps.zone,
       marks: dictionary.marks(),
       blindIndex: deps.keys.blindIndex,
-      winOf: deps.winOf ?? (() => 'latest'),
       ...(deps.derived && { derived: deps.derived() }),
+      winOf: key => dictionary.traits().winOf(key),
+      mirrorOf: key => dictionary.traits().mirrorOf(key),
     }
-    return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks) }
+    return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks, dictionary.entries()) }
   }
   app.openapi(count, async c => {
     const { rule, context, warnings } = await read(c.req.valid('json'))

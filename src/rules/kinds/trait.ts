@@ -16,7 +16,7 @@ export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafS
   const mirrored = mirrorOf?.(trait)
   if (mirrored !== undefined) {
     const state = plan.consentState(mirrored)
-    return { holds: holds(jsonSubject(state), operators, plan.operators), needs, evidence: { value: state } }
+    return { holds: holds(jsonSubject(state), operators, plan.operators), needs, evidence: { value: state }, due: () => never }
   }
   const value = traitColumn(trait, plan)
   const { anniversaryWithin, withinLast, ...others } = operators
