@@ -92,7 +92,8 @@ function unseen(
     names.some(name =>
       (observed.properties.get(name) ?? []).some(row => row.path === prop || stepsOf(row.path).join('.') === stepsOf(prop).join('.')),
     )
-  const props = events.length === names.length ? [] : [...measured, ...where.flatMap(pathsOf)].filter(prop => !isSeen(prop))
+  const props =
+    events.length === names.length ? [] : [...measured, ...where.flatMap(filter => pathsOf(filter))].filter(prop => !isSeen(prop))
   return [
     ...(events.length > 0 ? [{ path: joinedPath(path, 'event'), message: 'this event was never seen: it has not happened yet' }] : []),
     ...(props.length > 0 ? [{ path, message: `never seen on this event, so missing: ${[...new Set(props)].join(', ')}` }] : []),

@@ -1,3 +1,4 @@
+import type { EntityKind } from '../catalogue/kinds.ts'
 import type { Marks } from '../dictionary/marks.ts'
 import type { BlindIndexOf } from '../dictionary/personal.ts'
 import type { Win } from '../profiles/candidates.ts'
@@ -19,6 +20,8 @@ export interface RuleContext {
   winOf: (trait: string) => Win
   /** The consent purpose whose state a trait is, where it is one. */
   mirrorOf?: ((trait: string) => string | undefined) | undefined
+  /** Kinds of entities in the catalogue, as an `item` filter names them. */
+  kinds?: readonly EntityKind[]
   since?: Since
   /** A definition that protects or serves the person reads sensitive data without its consent. */
   isExempt?: boolean
