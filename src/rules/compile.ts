@@ -132,6 +132,6 @@ export function statement(plan: Plan, columns: readonly Sql[], { profiles }: Com
     }),
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
-  const text = `select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
+  const text = `${plan.preamble}select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
   return { text, params: { ...binder.params(), ...(profiles && { profiles }) } }
 }

@@ -56,7 +56,8 @@ export class Plan {
   readonly inputIds = new Set<number>()
   readonly keyed: KeyedPass[] = []
   readonly #columns: Sql[] = []
-  /** What the rules read: events (`e:Page Viewed`), traits (`t:city`), consents (`c:marketing`), tags that are not worked out live (`d:12`). */
+  readonly #named: Sql[] = []
+  /** What the rules read: events (`e:Page Viewed`), traits (`t:city`), consents (`c:marketing`), tags that are not worked out live (`d:12`), kinds of entities (`i:product`). */
   readonly reads = new Set<string>()
   #isExempt = false
 
@@ -108,6 +109,17 @@ export class Plan {
   consentState(purpose: string): Sql {
     const asked = this.consents.add('countIf', `purpose = ${this.binder.text(purpose)}`)
     return `if(${asked} > 0, if(${this.consent(purpose)}, 'true', 'false'), 'null')`
+  }
+
+  /** The name under which the statement can ask the query; it stands in front, once. */
+  named(query: Sql): Sql {
+    const known = this.#named.indexOf(query)
+    return `x${known >= 0 ? known : this.#named.push(query) - 1}`
+  }
+
+  /** What stands in front of the statement. */
+  get preamble(): Sql {
+    return this.#named.length === 0 ? '' : `with ${this.#named.map((query, index) => `x${index} as (${query})`).join(',\n  ')}\n`
   }
 
   newKeyedScan(): Scan {

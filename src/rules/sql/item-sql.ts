@@ -12,12 +12,15 @@ export interface Item {
   namedBy: readonly string[]
 }
 
+/** Gives a query a name, under which the whole statement can ask it. */
+export type NameQuery = (query: Sql) => Sql
+
 /**
  * The operators hold for the values that the attribute has over all named entities, as they hold for a list. Each asks for the set of
  * entities that satisfy it, which the store finds once per statement, and whether the event names one of them.
  */
-export function itemHolds(item: Item, operators: ValueOperators, context: OperatorContext): Sql {
-  const one = (asked: ValueOperators) => namesOneOf(item, entitiesWhere(item, asked, context), context.binder)
+export function itemHolds(item: Item, operators: ValueOperators, context: OperatorContext, nameQuery: NameQuery): Sql {
+  const one = (asked: ValueOperators) => namesOneOf(item, nameQuery(entitiesWhere(item, asked, context)), context.binder)
   const tests = askedOf(operators).map(([name, value]) => {
     if (name === 'ne') return `not ${one({ eq: value as never })}`
     if (name === 'notIn') return `not ${one({ in: value as never })}`
@@ -29,7 +32,7 @@ export function itemHolds(item: Item, operators: ValueOperators, context: Operat
 
 function entitiesWhere({ kind, attribute }: Item, asked: ValueOperators, context: OperatorContext): Sql {
   const test = holds(columnSubject(context.binder, 'attributes', attribute), asked, context)
-  return `(select id from entities final where kind = ${context.binder.text(kind)} and not deleted and ${test})`
+  return `select id from entities final where kind = ${context.binder.text(kind)} and not deleted and ${test}`
 }
 
 function namesOneOf({ namedBy }: Item, entities: Sql, binder: Binder): Sql {
