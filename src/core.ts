@@ -3,6 +3,8 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { confirmSecret } from './access/secret-check.ts'
 import { audienceType } from './audiences/type.ts'
+import { type Catalogue, openCatalogue } from './catalogue/catalogue.ts'
+import { mirrorEntities } from './catalogue/mirror.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
 import { type Definitions, openDefinitions } from './definitions/definitions.ts'
@@ -44,6 +46,7 @@ export interface Core {
   keys: Keys
   events: FileLog
   dictionary: Dictionary
+  catalogue: Catalogue
   identity: Identity
   namespaces: () => Promise<NamespaceRules>
   processor: Processor
@@ -108,6 +111,7 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
 async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys, stores: Stores, events: FileLog) {
   const { postgres, clickhouse } = stores
   const dictionary = await openDictionary(postgres, now)
+  const catalogue = await openCatalogue(postgres, now)
   const cache = namespaceCache()
   const identity = identityWith(keys, cache)
   const identities = identityReader(keys, cache)
@@ -164,10 +168,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
     async signal => {
       try {
+        await mirrorEntities(postgres, clickhouse)
         await mirrorRoots(postgres, clickhouse)
         await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now, signal })
       } catch (error) {
-        if (!signal.aborted) log.error({ err: error }, 'merges and unmerges could not be brought to ClickHouse; it is tried again')
+        if (!signal.aborted)
+          log.error({ err: error }, 'merges, unmerges and the catalogue could not be brought to ClickHouse; it is tried again')
         throw error
       }
     },
@@ -191,6 +197,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
 
   return {
     parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, definitions, evaluator, contextAt, importer },
+    parts: { stores, keys, events, dictionary, catalogue, identity, namespaces, processor, pipeline, importer },
     async start() {
       await completeImports()
       await forgetFinishedRanges(postgres, importPartition, now())
