@@ -145,7 +145,9 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     zone: config.timezone,
     marks: dictionary.marks(),
     blindIndex: keys.blindIndex,
-    winOf: () => 'latest',
+    winOf: key => dictionary.traits().winOf(key),
+    mirrorOf: key => dictionary.traits().mirrorOf(key),
+    kinds: catalogue.kinds(),
   })
   const definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
   const evaluator: Evaluator = new Evaluator({
@@ -196,8 +198,21 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   })
 
   return {
-    parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, definitions, evaluator, contextAt, importer },
-    parts: { stores, keys, events, dictionary, catalogue, identity, namespaces, processor, pipeline, importer },
+    parts: {
+      stores,
+      keys,
+      events,
+      dictionary,
+      catalogue,
+      identity,
+      namespaces,
+      processor,
+      pipeline,
+      definitions,
+      evaluator,
+      contextAt,
+      importer,
+    },
     async start() {
       await completeImports()
       await forgetFinishedRanges(postgres, importPartition, now())

@@ -4,8 +4,10 @@ import { ApiKeys } from './access/api-keys.ts'
 import { firstKeys } from './access/first-keys.ts'
 import { accessRoutes } from './access/routes.ts'
 import { audienceRoutes } from './audiences/routes.ts'
+import { Choices } from './catalogue/choices.ts'
 import { entityRoutes } from './catalogue/entity-routes.ts'
 import { kindRoutes } from './catalogue/kind-routes.ts'
+import { observedCatalogueRoutes } from './catalogue/observed-routes.ts'
 import { removeServerFile, writeServerFile } from './cli/running-server.ts'
 import { createCollector } from './collect/collector.ts'
 import { collectPaths } from './collect/description.ts'
@@ -116,6 +118,7 @@ export async function startZhike(
           }),
         app => importRoutes(app, { importer: core.importer, postgres, ensureSource: key => ensureImportSource(postgres, key, now()) }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
+        app => observedCatalogueRoutes(app, { postgres, dictionary: core.dictionary, choices: new Choices(postgres, clickhouse, now) }),
         app => kindRoutes(app, core.catalogue, postgres),
         app => entityRoutes(app, core.catalogue, postgres, now),
         app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
