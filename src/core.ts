@@ -7,7 +7,9 @@ import { type Catalogue, openCatalogue } from './catalogue/catalogue.ts'
 import { mirrorEntities } from './catalogue/mirror.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
+import type { Definition } from './definitions/definition.ts'
 import { type Definitions, openDefinitions } from './definitions/definitions.ts'
+import type { DefinitionSet } from './definitions/set.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
 import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
@@ -34,6 +36,7 @@ import { rememberMessages } from './pipeline/remembered.ts'
 import { mirrorRoots } from './pipeline/roots.ts'
 import { Worker } from './pipeline/worker.ts'
 import { type Keys, keysFrom } from './privacy/keys.ts'
+import { Refusal } from './refusal.ts'
 import type { RuleContext } from './rules/plan.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { secretOf } from './store/secret.ts'
@@ -110,8 +113,13 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
 
 async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys, stores: Stores, events: FileLog) {
   const { postgres, clickhouse } = stores
-  const dictionary = await openDictionary(postgres, now)
-  const catalogue = await openCatalogue(postgres, now)
+  const dictionary = await openDictionary(postgres, now, tx => definitions.meaningChanged(tx, () => true))
+  const readers = (kinds: ReadonlySet<string>) => (definition: Definition, set: DefinitionSet) =>
+    [...set.readsOf(definition, contextAt(0))].some(name => name.startsWith('i:') && kinds.has(name.slice(2)))
+  const catalogue = await openCatalogue(postgres, now, async (tx, kind, isGone) => {
+    if (isGone) refuseUsed(definitions.set().all.filter(one => readers(new Set([kind]))(one, definitions.set())))
+    await definitions.meaningChanged(tx, readers(new Set([kind])))
+  })
   const cache = namespaceCache()
   const identity = identityWith(keys, cache)
   const identities = identityReader(keys, cache)
@@ -149,11 +157,18 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     mirrorOf: key => dictionary.traits().mirrorOf(key),
     kinds: catalogue.kinds(),
   })
-  const definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
+  const definitions: Definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
   const evaluator: Evaluator = new Evaluator({
     postgres,
     clickhouse,
-    definitions,
+    // What rules mean is taken up with them: a change of it is decided under their revision.
+    definitions: {
+      ...definitions,
+      async reload() {
+        await Promise.all([dictionary.reload(), catalogue.reload()])
+        await definitions.reload()
+      },
+    },
     owner,
     zone: config.timezone,
     contextAt,
@@ -170,7 +185,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
     async signal => {
       try {
-        await mirrorEntities(postgres, clickhouse)
+        await mirrorEntities(postgres, clickhouse, (tx, kinds) => definitions.meaningChanged(tx, readers(kinds)))
         await mirrorRoots(postgres, clickhouse)
         await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now, signal })
       } catch (error) {
@@ -229,6 +244,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
         .catch(error => log.warn({ err: error }, 'what was observed last was not saved'))
     },
   }
+}
+
+function refuseUsed(users: readonly Definition[]): void {
+  if (users.length === 0) return
+  const details = users.map(({ kind, key }) => ({ path: `${kind} ${key}`, message: 'asks for entities of it' }))
+  throw new Refusal(409, 'in-use', 'this kind is used, see details; change or delete what uses it first', details)
 }
 
 /** Asks again once the answer is older than `ms`. */

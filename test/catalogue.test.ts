@@ -92,6 +92,37 @@ test('a file becomes part of the catalogue, and rules ask for what the viewed pr
   })
 })
 
+test('tags and audiences follow the dictionary and the catalogue, as a full recomputation would', async () => {
+  const isIn = async (userId: string) => (await api.call<{ audiences: string[] }>('GET', `/api/profiles/user_id/${userId}`)).audiences
+  await api.call('PUT', '/api/audiences/gold', { zh: '金卡', rule: { trait: 'level', eq: 'gold' } })
+  await api.call('PUT', '/api/audiences/hydration', { zh: '补水', rule: viewedItem('product.category', { eq: 'hydration' }) })
+  await api.call('PUT', '/api/audiences/agreed', { zh: '同意', rule: { trait: 'agreed', eq: false } })
+  await api.call('POST', '/api/flush')
+  expect([await isIn('u1'), await isIn('u3'), await isIn('u4')]).toEqual([['agreed', 'gold', 'hydration'], ['hydration'], []])
+  await api.call('PUT', '/api/dictionary/traits/level', { zh: '等级' })
+  await api.call('PUT', '/api/entities/product/P2', { attributes: { category: 'photo' } })
+  await api.call('PUT', '/api/entities/product/P9', { attributes: { category: 'hydration' } })
+  await api.call('POST', '/api/flush')
+  expect([await isIn('u1'), await isIn('u3'), await isIn('u4')]).toEqual([['agreed', 'hydration'], [], ['hydration']])
+  await api.call('PUT', '/api/dictionary/traits/level', { zh: '等级', mirror: 'consents/marketing' })
+  await api.call('PUT', '/api/audiences/gold', { zh: '金卡', rule: { trait: 'level', eq: false } })
+  await api.call('PUT', '/api/entity-kinds/product', { namedBy: ['sku'] })
+  await api.call('POST', '/api/flush')
+  expect([await isIn('u1'), await isIn('u4')]).toEqual([['agreed', 'gold'], []])
+  const consent = { consent: { categoryPreferences: { marketing: true } } }
+  await send('mini', { type: 'track', userId: 'u1', event: 'Segment Consent Preference Updated', context: consent })
+  await api.call('POST', '/api/flush')
+  expect(await isIn('u1')).toEqual([])
+  await api.call('DELETE', '/api/entity-kinds/product')
+  await api.call('PUT', '/api/entity-kinds/room', { namedBy: ['room_id'] })
+  await api.call('PUT', '/api/audiences/rooms', { zh: '诊室', rule: viewedItem('room.floor', { eq: 1 }) })
+  await expect(api.call('DELETE', '/api/entity-kinds/room')).rejects.toMatchObject({
+    code: 'in-use',
+    details: [{ path: 'audience rooms' }],
+  })
+  await api.call('PUT', '/api/dictionary/traits/level', { zh: '等级' })
+})
+
 test('who builds a rule is offered what came: names, types and values, none of them personal or sensitive', async () => {
   const scores = Array.from({ length: 30 }, (_, n) =>
     viewed(`s${n}`, {

@@ -214,17 +214,20 @@ describe('the mirror in ClickHouse', () => {
     await call('PUT', '/api/entities/product/P1', { zh: '补水', until: '2027-01-01', attributes: { category: 'a' }, tags: { x: 1 } })
     await call('PUT', '/api/entities/product/P2', { attributes: { price: 1.5, skin: ['dry', 2], ok: false } })
     await call('PUT', '/api/entities/store/P1', {})
-    expect(await mirrorEntities(postgres, clickhouse)).toEqual(new Set(['product', 'store']))
+    const told: string[] = []
+    const note = async (_: unknown, kinds: ReadonlySet<string>) => void told.push([...kinds].sort().join())
+    await mirrorEntities(postgres, clickhouse, note)
     await call('PUT', '/api/entities/product/P1', { zh: '补水', attributes: { category: 'b' } })
     await call('DELETE', '/api/entities/product/P2')
     await call('PUT', '/api/entities/product/P2', { attributes: { again: true } })
     await call('DELETE', '/api/entities/store/P1')
-    await mirrorEntities(postgres, clickhouse)
+    await mirrorEntities(postgres, clickhouse, note)
     expect(await mirrored()).toEqual([
       { id: 'P1', attributes: { category: 'b', zh: '补水' } },
       { id: 'P2', attributes: { again: true } },
     ])
-    expect(await mirrorEntities(postgres, clickhouse)).toEqual(new Set())
+    await mirrorEntities(postgres, clickhouse, note)
+    expect(told).toEqual(['product,store', 'product,store'])
   })
 
   test('that was interrupted is done again, and a change that commits meanwhile is not lost', async () => {
@@ -240,20 +243,14 @@ describe('the mirror in ClickHouse', () => {
       await held
     })
     await call('PUT', '/api/entities/product/P2', { zh: '二' })
-    const failing = { ...postgres, query: () => Promise.reject(new Error('gone')) }
-    const halfway: typeof postgres = {
-      ...postgres,
-      query: (text, values) => (text.startsWith('delete') ? failing.query() : postgres.query(text, values)),
-    }
-    await expect(mirrorEntities(halfway, clickhouse)).rejects.toThrow('gone')
+    const failing = () => Promise.reject(new Error('gone'))
+    await expect(mirrorEntities(postgres, clickhouse, failing)).rejects.toThrow('gone')
     const between: typeof postgres = {
       ...postgres,
-      async query(text, values) {
-        if (text.startsWith('delete')) {
-          release()
-          await early
-        }
-        return postgres.query(text, values)
+      async transaction(work) {
+        release()
+        await early
+        return postgres.transaction(work)
       },
     }
     await mirrorEntities(between, clickhouse)

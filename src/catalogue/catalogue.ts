@@ -1,6 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import type { Postgres } from '../store/postgres.ts'
-import { kindChangesIn, kindsIn, putKind, removeKind, type StoredKind } from './kind-store.ts'
+import { type KindChanged, kindChangesIn, kindsIn, putKind, removeKind, type StoredKind } from './kind-store.ts'
 import type { KindDocument } from './kinds.ts'
 
 /** The kinds of entities of a workspace, without a query. */
@@ -14,7 +14,11 @@ export interface Catalogue {
   reload(): Promise<void>
 }
 
-export async function openCatalogue(postgres: Postgres, now: () => number): Promise<Catalogue> {
+export async function openCatalogue(
+  postgres: Postgres,
+  now: () => number,
+  changed: KindChanged = async () => undefined,
+): Promise<Catalogue> {
   let kinds: readonly StoredKind[] = []
   let changes = -1
   const reload = async () => {
@@ -34,13 +38,13 @@ export async function openCatalogue(postgres: Postgres, now: () => number): Prom
     kinds: () => kinds,
     kind,
     async putKind(key, document, change) {
-      await putKind(postgres, key, document, { ...change, at: now() })
+      await putKind(postgres, key, document, { ...change, at: now(), changed })
       await reload()
       return kind(key)
     },
     async removeKind(key, change) {
       kind(key)
-      await removeKind(postgres, key, { ...change, at: now() })
+      await removeKind(postgres, key, { ...change, at: now(), changed })
       await reload()
     },
     reload,

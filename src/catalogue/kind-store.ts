@@ -32,11 +32,19 @@ export interface KindChange {
   expected: number | undefined
   by: string
   at: number
+  /** Called in the transaction of the change. @throws Refusal where the kind is needed */
+  changed: KindChanged
 }
+
+/** @param isGone there is no such kind any more */
+export type KindChanged = (tx: Queryable, kind: string, isGone: boolean) => Promise<void>
 
 /** Replaces a kind's document. */
 export async function putKind(postgres: Postgres, key: string, document: KindDocument, change: KindChange): Promise<void> {
-  await postgres.transaction(tx => save(tx, key, document, change))
+  await postgres.transaction(async tx => {
+    await save(tx, key, document, change)
+    await change.changed(tx, key, false)
+  })
 }
 
 /** A default is again what it was; a kind of the workspace's own is gone, unless there are entities of it. */
@@ -46,6 +54,7 @@ export async function removeKind(postgres: Postgres, key: string, change: KindCh
     const [used] = isDefault ? [] : await tx.query('select from entities where kind = $1 limit 1', [key])
     if (used) throw new Refusal(409, 'kind-in-use', 'there are entities of this kind: delete them first')
     await save(tx, key, null, change)
+    await change.changed(tx, key, !isDefault)
   })
 }
 

@@ -1,4 +1,4 @@
-import type { Postgres } from '../store/postgres.ts'
+import type { Postgres, Queryable } from '../store/postgres.ts'
 import { changesIn, type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
 import { type Marks, noMarks } from './marks.ts'
 import { Observer } from './observer.ts'
@@ -18,7 +18,12 @@ export interface Dictionary {
   reload(): Promise<void>
 }
 
-export async function openDictionary(postgres: Postgres, now: () => number): Promise<Dictionary> {
+/** @param meaningChanged is called, in the transaction of a change, where rules read its subject otherwise than before */
+export async function openDictionary(
+  postgres: Postgres,
+  now: () => number,
+  meaningChanged?: (tx: Queryable) => Promise<void>,
+): Promise<Dictionary> {
   let entries: readonly Entry[] = []
   let marks: Marks = noMarks
   let traits = traitDefinitionsIn([])
@@ -40,7 +45,7 @@ export async function openDictionary(postgres: Postgres, now: () => number): Pro
     entries: () => entries,
     observer,
     async put(subject, document, { expected, by }) {
-      const entry = await putEntry(postgres, subject, document, { expected, by, at: now() })
+      const entry = await putEntry(postgres, subject, document, { expected, by, at: now(), meaningChanged })
       await reload()
       return entry
     },

@@ -90,13 +90,14 @@ export async function changesIn(db: Queryable): Promise<number> {
 
 /**
  * Replaces an entry.
- * @param expected the version that the change was made on, 0 for none; not compared when absent
+ * @param change `expected`: the version that it was made on, 0 for none, not compared when absent; `meaningChanged` is called where rules read
+ * the subject otherwise than before
  */
 export async function putEntry(
   postgres: Postgres,
   subject: EntrySubject,
   document: EntryDocument,
-  change: { expected: number | undefined; by: string; at: number },
+  change: { expected: number | undefined; by: string; at: number; meaningChanged?: ((tx: Queryable) => Promise<void>) | undefined },
 ): Promise<Entry> {
   const { kind, event = '', name } = subject
   return postgres.transaction(async tx => {
@@ -117,6 +118,7 @@ export async function putEntry(
     )
     if (!row) throw outdated(version + 1)
     if (document.personal === true || document.sensitive !== undefined) await withoutExamples(tx, subject)
+    if (meaningOf(known?.document) !== meaningOf(document)) await change.meaningChanged?.(tx)
     const what = [kind, event, name].filter(Boolean).join(':')
     await audit(tx, change.at, {
       who: change.by,
@@ -126,6 +128,11 @@ export async function putEntry(
     })
     return entryOf(row)
   })
+}
+
+/** What of a document decides how rules read its subject. */
+function meaningOf({ personal, sensitive, win, mirror }: EntryDocument = {}): string {
+  return JSON.stringify([personal, sensitive, win, mirror])
 }
 
 /** The marks as the classifier and the compiler read them. An event's own mark holds for all of its properties. */

@@ -31,7 +31,11 @@ function filterSql(filter: Filter, events: readonly string[], plan: Plan): Sql {
   if ('all' in filter) return `(${filter.all.map(one => filterSql(one, events, plan)).join(' and ')})`
   if ('any' in filter) return `(${filter.any.map(one => filterSql(one, events, plan)).join(' or ')})`
   if ('not' in filter) return `not ${filterSql(filter.not, events, plan)}`
-  if ('item' in filter) return itemHolds(itemOf(filter.item, plan.context.kinds), filter, plan.operators, query => plan.named(query))
+  if ('item' in filter) {
+    const item = itemOf(filter.item, plan.context.kinds)
+    plan.reads.add(`i:${item.kind}`)
+    return itemHolds(item, filter, plan.operators, query => plan.named(query))
+  }
   if ('time' in filter) return holds(timeSubject(filter.time, plan), filter, plan.operators)
   const { marks, blindIndex } = plan.context
   const isContext = 'context' in filter
