@@ -53,7 +53,7 @@ export interface EntityKind extends KindDocument {
 
 /** Kinds that most workspaces have; a workspace changes them, or adds its own. */
 export const defaultKinds: readonly EntityKind[] = [
-  kind('product', '商品', 'Product', 'product_id', 'products[].product_id', 'sku', 'products[].sku'),
+  kind('product', '商品', 'Product', 'product_id', 'products[].product_id', 'sku'),
   kind('content', '内容', 'Content', 'content_id'),
   kind('service', '服务', 'Service', 'service_id'),
   kind('store', '门店', 'Store', 'store_id'),

@@ -25,7 +25,6 @@ export async function leafSample(db: Queryable, wanted: { leaves: number } | { s
 /** A condition on `leaf`, with its parameters. */
 export function amongSampled(sample: LeafSample | undefined): { sql: string; params: Record<string, unknown> } {
   if (!sample) return { sql: '1', params: {} }
-  const sql =
-    'leaf in (select toUInt32(start + number) from numbers({width:UInt32}) cross join (select arrayJoin({starts:Array(UInt32)}) as start) as s)'
+  const sql = 'leaf in (select arrayJoin(arrayFlatten(arrayMap(start -> range(start, start + {width:UInt32}), {starts:Array(UInt32)}))))'
   return { sql, params: { starts: sample.starts, width: sample.width } }
 }

@@ -2,7 +2,7 @@ import { stepsOf } from '../../dictionary/marks.ts'
 import { askedOf, type ValueOperators } from '../operators.ts'
 import type { Binder, Sql } from './binder.ts'
 import { holds, type OperatorContext } from './operator-sql.ts'
-import { columnSubject, type Plain, plainJson } from './subject.ts'
+import { columnSubject } from './subject.ts'
 
 /** An attribute of the entities of a kind that an event names. */
 export interface Item {
@@ -40,29 +40,28 @@ function namesOneOf({ namedBy }: Item, entities: Sql, binder: Binder): Sql {
   return tests.length === 0 ? '0' : `(${tests.join(' or ')})`
 }
 
+/** A branch that no event takes costs nothing: most have no list there. */
 function namedAt(path: string, isOne: (id: Sql) => Sql, binder: Binder): Sql {
-  const subject = columnSubject(binder, 'props', path)
-  const inList = `arrayExists(x -> ${isOne(idIn(plainJson('x')))}, ${subject.list})`
-  const typed = typedItems(path, binder)
-  if (typed) return `if(${typed.has}, ${typed.ids.map(ids => `arrayExists(x -> ${isOne('toString(x)')}, ${ids})`).join(' or ')}, ${inList})`
-  return path.includes('[]') ? inList : `(${isOne(idIn(subject))} or ${inList})`
+  const { list } = columnSubject(binder, 'props', path)
+  const steps = stepsOf(path)
+  const listAt = steps.indexOf('[]')
+  const value = `props.${(listAt < 0 ? steps : steps.slice(0, listAt)).map(step => binder.name(step)).join('.')}`
+  const type = `dynamicType(${value})`
+  const inList = `startsWith(${type}, 'Array'), arrayExists(x -> ${isOne(idInJson('x'))}, ${list})`
+  if (listAt < 0) return `multiIf(${inList}, ${isOne(idAt(value))})`
+  const [inside, ...deeper] = steps.slice(listAt + 1)
+  if (inside === undefined || inside === '[]' || deeper.length > 0) return `multiIf(${inList}, 0)`
+  // A list of objects has typed columns of its own, which are many times faster to read than its JSON.
+  const items = `${value}.:\`Array(JSON)\`.${binder.name(inside)}`
+  const typed = ['String', 'Int64'].map(of => `arrayExists(x -> ${isOne('toString(x)')}, ${items}.:${of})`)
+  return `multiIf(startsWith(${type}, 'Array(JSON'), ${typed.join(' or ')}, ${inList}, 0)`
 }
 
 /** Text, or a whole number as text. */
-function idIn({ text, number }: Plain): Sql {
-  const whole = `arrayMap(n -> if(n = floor(n) and abs(n) <= ${Number.MAX_SAFE_INTEGER}, toString(toInt64(n)), null), [${number}])[1]`
-  return `coalesce(${text}, ${whole})`
+function idAt(value: Sql): Sql {
+  return `coalesce(${value}.:String, toString(${value}.:Int64))`
 }
 
-/** A list of objects has typed columns of its own, which are many times faster to read than its JSON. Undefined for any other path. */
-function typedItems(path: string, binder: Binder): { has: Sql; ids: Sql[] } | undefined {
-  const steps = stepsOf(path)
-  const [inside, ...deeper] = steps.slice(steps.indexOf('[]') + 1)
-  if (!steps.includes('[]') || inside === undefined || inside === '[]' || deeper.length > 0) return undefined
-  const list = `props.${steps
-    .slice(0, -2)
-    .map(step => binder.name(step))
-    .join('.')}`
-  const ids = ['String', 'Int64'].map(type => `${list}.:\`Array(JSON)\`.${binder.name(inside)}.:${type}`)
-  return { has: `startsWith(dynamicType(${list}), 'Array(JSON')`, ids }
+function idInJson(json: Sql): Sql {
+  return `multiIf(JSONType(${json}) = 'String', JSONExtractString(${json}), JSONType(${json}) in ('Int64', 'UInt64'), toString(JSONExtractInt(${json})), null)`
 }
