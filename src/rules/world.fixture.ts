@@ -1,7 +1,7 @@
 import { type Marks, marksOf } from '../dictionary/marks.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
-import { compile } from './compile.ts'
+import { compile, statementSettings } from './compile.ts'
 import type { NaiveWorld, Verdict } from './naive.fixture.ts'
 import type { RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
@@ -70,6 +70,7 @@ export async function compiledVerdicts(clickhouse: ClickHouse, rule: Rule, conte
   const rows = await clickhouse.query<{ profile: number; verdict: number | null }>(
     `select profile, ${root.column} as verdict from (${text})`,
     params,
+    { settings: statementSettings },
   )
   return new Map(rows.map(({ profile, verdict }) => [profile, verdict === null ? null : verdict === 1]))
 }
