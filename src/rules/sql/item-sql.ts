@@ -35,33 +35,36 @@ function entitiesWhere({ kind, attribute }: Item, asked: ValueOperators, context
   return `select id from entities final where kind = ${context.binder.text(kind)} and not deleted and ${test}`
 }
 
+/** The set stands there once: each time it is named, the store analyses its query anew. */
 function namesOneOf({ namedBy }: Item, entities: Sql, binder: Binder): Sql {
-  const tests = namedBy.map(path => namedAt(path, id => `ifNull(${id} in ${entities}, 0)`, binder))
-  return tests.length === 0 ? '0' : `(${tests.join(' or ')})`
+  const ids = namedBy.map(path => idsAt(path, binder))
+  return ids.length === 0
+    ? '0'
+    : `arrayExists(x -> ifNull(x in ${entities}, 0), ${ids.length === 1 ? ids[0] : `arrayConcat(${ids.join(', ')})`})`
 }
 
-/** A branch that no event takes costs nothing: most have no list there. */
-function namedAt(path: string, isOne: (id: Sql) => Sql, binder: Binder): Sql {
+const none = "cast([], 'Array(Nullable(String))')"
+
+/** Array(Nullable(String)): the ids at a path. A branch that no event takes costs nothing: most have no list there. */
+function idsAt(path: string, binder: Binder): Sql {
   const { list } = columnSubject(binder, 'props', path)
   const steps = stepsOf(path)
   const listAt = steps.indexOf('[]')
   const value = `props.${(listAt < 0 ? steps : steps.slice(0, listAt)).map(step => binder.name(step)).join('.')}`
   const type = `dynamicType(${value})`
-  const inList = `startsWith(${type}, 'Array'), arrayExists(x -> ${isOne(idInJson('x'))}, ${list})`
-  if (listAt < 0) return `multiIf(${inList}, ${isOne(idAt(value))})`
+  const inList = `startsWith(${type}, 'Array'), arrayMap(x -> ${idInJson('x')}, ${list})`
+  if (listAt < 0) {
+    const id = `coalesce(${value}.:String, toString(${value}.:Int64))`
+    return `multiIf(${inList}, isNotNull(${id}), [${id}], ${none})`
+  }
   const [inside, ...deeper] = steps.slice(listAt + 1)
-  if (inside === undefined || inside === '[]' || deeper.length > 0) return `multiIf(${inList}, 0)`
+  if (inside === undefined || inside === '[]' || deeper.length > 0) return `multiIf(${inList}, ${none})`
   // A list of objects has typed columns of its own, which are many times faster to read than its JSON.
-  const items = `${value}.:\`Array(JSON)\`.${binder.name(inside)}`
-  const typed = ['String', 'Int64'].map(of => `arrayExists(x -> ${isOne('toString(x)')}, ${items}.:${of})`)
-  return `multiIf(startsWith(${type}, 'Array(JSON'), ${typed.join(' or ')}, ${inList}, 0)`
+  const [texts, wholes] = ['String', 'Int64'].map(of => `${value}.:\`Array(JSON)\`.${binder.name(inside)}.:${of}`)
+  return `multiIf(startsWith(${type}, 'Array(JSON'), arrayConcat(${texts}, arrayMap(x -> toString(x), ${wholes})), ${inList}, ${none})`
 }
 
 /** Text, or a whole number as text. */
-function idAt(value: Sql): Sql {
-  return `coalesce(${value}.:String, toString(${value}.:Int64))`
-}
-
 function idInJson(json: Sql): Sql {
   return `multiIf(JSONType(${json}) = 'String', JSONExtractString(${json}), JSONType(${json}) in ('Int64', 'UInt64'), toString(JSONExtractInt(${json})), null)`
 }
