@@ -1,6 +1,8 @@
 import { stepsOf } from '../../dictionary/marks.ts'
 import { askedOf, type ValueOperators } from '../operators.ts'
 import type { Binder, Sql } from './binder.ts'
+import { subjectFlip } from './flip-sql.ts'
+import { never } from './never.ts'
 import { holds, type OperatorContext } from './operator-sql.ts'
 import { columnSubject } from './subject.ts'
 
@@ -33,6 +35,12 @@ export function itemHolds(item: Item, operators: ValueOperators, context: Operat
 function entitiesWhere({ kind, attribute }: Item, asked: ValueOperators, context: OperatorContext): Sql {
   const test = holds(columnSubject(context.binder, 'attributes', attribute), asked, context)
   return `select id from entities final where kind = ${context.binder.text(kind)} and not deleted and ${test}`
+}
+
+/** The first moment after `now` at which an operator on dates may say something else of some entity of the kind, whichever an event names. */
+export function itemFlip({ kind, attribute }: Item, operators: ValueOperators, context: OperatorContext): Sql {
+  const flip = subjectFlip(columnSubject(context.binder, 'attributes', attribute), operators, context)
+  return `ifNull((select minOrNull(${flip}) from entities final where kind = ${context.binder.text(kind)} and not deleted), ${never})`
 }
 
 /** The set stands there once: each time it is named, the store analyses its query anew. */
