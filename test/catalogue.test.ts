@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ApiClient, apiClient } from '../src/cli/api-client.ts'
 import { run } from '../src/cli/program.ts'
@@ -170,4 +171,8 @@ test('who builds a rule is offered what came: names, types and values, none of t
     ['level', [{ value: 'normal', count: 2 }]],
   ])
   await expect(api.call('GET', '/api/catalogue/events/Nothing/properties')).rejects.toMatchObject({ code: 'unknown-event' })
+})
+
+test('all of it is described validly', async () => {
+  expect((await new Validator().validate(await api.call<Record<string, unknown>>('GET', '/api/openapi.json'))).errors).toBeUndefined()
 })
