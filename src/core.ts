@@ -3,9 +3,13 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { confirmSecret } from './access/secret-check.ts'
 import { audienceType } from './audiences/type.ts'
+import { type Catalogue, openCatalogue } from './catalogue/catalogue.ts'
+import { mirrorEntities } from './catalogue/mirror.ts'
 import { rejectedPositions } from './collect/rejected.ts'
 import type { Config } from './config.ts'
+import type { Definition } from './definitions/definition.ts'
 import { type Definitions, openDefinitions } from './definitions/definitions.ts'
+import type { DefinitionSet } from './definitions/set.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
 import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
@@ -32,6 +36,7 @@ import { rememberMessages } from './pipeline/remembered.ts'
 import { mirrorRoots } from './pipeline/roots.ts'
 import { Worker } from './pipeline/worker.ts'
 import { type Keys, keysFrom } from './privacy/keys.ts'
+import { Refusal } from './refusal.ts'
 import type { RuleContext } from './rules/plan.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { secretOf } from './store/secret.ts'
@@ -44,6 +49,7 @@ export interface Core {
   keys: Keys
   events: FileLog
   dictionary: Dictionary
+  catalogue: Catalogue
   identity: Identity
   namespaces: () => Promise<NamespaceRules>
   processor: Processor
@@ -107,7 +113,13 @@ export async function openCore({ config, log, registry, now }: CoreOptions): Pro
 
 async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys, stores: Stores, events: FileLog) {
   const { postgres, clickhouse } = stores
-  const dictionary = await openDictionary(postgres, now)
+  const dictionary = await openDictionary(postgres, now, tx => definitions.meaningChanged(tx, () => true))
+  const readers = (kinds: ReadonlySet<string>) => (definition: Definition, set: DefinitionSet) =>
+    [...set.readsOf(definition, contextAt(0))].some(name => name.startsWith('i:') && kinds.has(name.slice(2)))
+  const catalogue = await openCatalogue(postgres, now, async (tx, kind, isGone) => {
+    if (isGone) refuseUsed(definitions.set().all.filter(one => readers(new Set([kind]))(one, definitions.set())))
+    await definitions.meaningChanged(tx, readers(new Set([kind])))
+  })
   const cache = namespaceCache()
   const identity = identityWith(keys, cache)
   const identities = identityReader(keys, cache)
@@ -141,13 +153,22 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     zone: config.timezone,
     marks: dictionary.marks(),
     blindIndex: keys.blindIndex,
-    winOf: () => 'latest',
+    winOf: key => dictionary.traits().winOf(key),
+    mirrorOf: key => dictionary.traits().mirrorOf(key),
+    kinds: catalogue.kinds(),
   })
-  const definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
+  const definitions: Definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
   const evaluator: Evaluator = new Evaluator({
     postgres,
     clickhouse,
-    definitions,
+    // What rules mean is taken up with them: a change of it is decided under their revision.
+    definitions: {
+      ...definitions,
+      async reload() {
+        await Promise.all([dictionary.reload(), catalogue.reload()])
+        await definitions.reload()
+      },
+    },
     owner,
     zone: config.timezone,
     contextAt,
@@ -164,10 +185,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     () => postgres.transaction(tx => dictionary.observer.flush(tx)),
     async signal => {
       try {
+        await mirrorEntities(postgres, clickhouse, (tx, kinds) => definitions.meaningChanged(tx, readers(kinds)))
         await mirrorRoots(postgres, clickhouse)
         await reattribute({ postgres, clickhouse, keys, partitions: [...workers.keys(), importPartition], now, signal })
       } catch (error) {
-        if (!signal.aborted) log.error({ err: error }, 'merges and unmerges could not be brought to ClickHouse; it is tried again')
+        if (!signal.aborted)
+          log.error({ err: error }, 'merges, unmerges and the catalogue could not be brought to ClickHouse; it is tried again')
         throw error
       }
     },
@@ -190,7 +213,21 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   })
 
   return {
-    parts: { stores, keys, events, dictionary, identity, namespaces, processor, pipeline, definitions, evaluator, contextAt, importer },
+    parts: {
+      stores,
+      keys,
+      events,
+      dictionary,
+      catalogue,
+      identity,
+      namespaces,
+      processor,
+      pipeline,
+      definitions,
+      evaluator,
+      contextAt,
+      importer,
+    },
     async start() {
       await completeImports()
       await forgetFinishedRanges(postgres, importPartition, now())
@@ -207,6 +244,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
         .catch(error => log.warn({ err: error }, 'what was observed last was not saved'))
     },
   }
+}
+
+function refuseUsed(users: readonly Definition[]): void {
+  if (users.length === 0) return
+  const details = users.map(({ kind, key }) => ({ path: `${kind} ${key}`, message: 'asks for entities of it' }))
+  throw new Refusal(409, 'in-use', 'this kind is used, see details; change or delete what uses it first', details)
 }
 
 /** Asks again once the answer is older than `ms`. */

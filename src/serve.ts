@@ -4,6 +4,10 @@ import { ApiKeys } from './access/api-keys.ts'
 import { firstKeys } from './access/first-keys.ts'
 import { accessRoutes } from './access/routes.ts'
 import { audienceRoutes } from './audiences/routes.ts'
+import { Choices } from './catalogue/choices.ts'
+import { entityRoutes } from './catalogue/entity-routes.ts'
+import { kindRoutes } from './catalogue/kind-routes.ts'
+import { observedCatalogueRoutes } from './catalogue/observed-routes.ts'
 import { removeServerFile, writeServerFile } from './cli/running-server.ts'
 import { createCollector } from './collect/collector.ts'
 import { collectPaths } from './collect/description.ts'
@@ -76,7 +80,8 @@ export async function startZhike(
       postgres,
       keys: core.keys,
       namespaces: core.namespaces,
-      winOf: () => 'latest',
+      winOf: key => core.dictionary.traits().winOf(key),
+      mirrors: () => core.dictionary.traits().mirrors,
       now,
       asOf: () => Math.min(core.pipeline.asOf, core.evaluator.asOf),
       portraitOf: async (profile, sensitive) =>
@@ -113,6 +118,9 @@ export async function startZhike(
           }),
         app => importRoutes(app, { importer: core.importer, postgres, ensureSource: key => ensureImportSource(postgres, key, now()) }),
         app => dictionaryRoutes(app, core.dictionary, postgres),
+        app => observedCatalogueRoutes(app, { postgres, dictionary: core.dictionary, choices: new Choices(postgres, clickhouse, now) }),
+        app => kindRoutes(app, core.catalogue, postgres),
+        app => entityRoutes(app, core.catalogue, postgres, now),
         app => overviewRoute(app, { postgres, clickhouse, asOf: () => core.pipeline.asOf }),
         app => identityRoutes(app, { postgres, keys: core.keys, now }),
         app =>
@@ -120,6 +128,7 @@ export async function startZhike(
             clickhouse,
             postgres,
             dictionary: core.dictionary,
+            kinds: () => core.catalogue.kinds(),
             keys: core.keys,
             zone: config.timezone,
             asOf: () => core.pipeline.asOf,
@@ -137,7 +146,11 @@ export async function startZhike(
       logger,
     })
     writeServerFile(config.dataDir, { url: served.url, pid: process.pid })
-    void keepFresh([() => apiKeys.reload(), () => core.dictionary.reload(), () => core.definitions.reload()], logger, stopping.signal)
+    void keepFresh(
+      [() => apiKeys.reload(), () => core.dictionary.reload(), () => core.catalogue.reload(), () => core.definitions.reload()],
+      logger,
+      stopping.signal,
+    )
     logger.info({ url: served.url, dataDir: config.dataDir, version }, 'zhike serves')
     return {
       url: served.url,

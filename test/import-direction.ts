@@ -8,7 +8,7 @@ import { dirname, join, relative, resolve } from 'node:path'
  */
 export const layers = [
   ['store', 'log', 'privacy', 'access'],
-  ['collect', 'identity', 'dictionary', 'profiles', 'import'],
+  ['collect', 'identity', 'dictionary', 'catalogue', 'profiles', 'import'],
   ['rules'],
   ['definitions'],
   ['tags', 'audiences', 'graph', 'models'],

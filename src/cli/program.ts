@@ -3,6 +3,7 @@ import { Refusal } from '../refusal.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
+import { importEntities } from './commands/import-entities.ts'
 import { keys } from './commands/keys.ts'
 import { rebuild } from './commands/rebuild.ts'
 import { serve } from './commands/serve.ts'
@@ -11,7 +12,7 @@ import type { CliCommand, CliContext } from './context.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Output } from './output.ts'
 
-const commands: readonly CliCommand[] = [serve, demo, importCommand, keys, sources, rebuild, doctor]
+const commands: readonly CliCommand[] = [serve, demo, importCommand, importEntities, keys, sources, rebuild, doctor]
 
 /** Runs one command line and resolves with its exit code; faults are sentences on `notes`. */
 export async function run(args: readonly string[], given: Omit<CliContext, 'ends'>, version: string): Promise<number> {

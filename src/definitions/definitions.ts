@@ -2,7 +2,7 @@ import { audit } from '../access/audit.ts'
 import { Refusal } from '../refusal.ts'
 import type { Postgres, Queryable } from '../store/postgres.ts'
 import type { Definition, DefinitionKind } from './definition.ts'
-import { beginFill } from './fills.ts'
+import { beginFill, beginFillOnce } from './fills.ts'
 import { nextRun } from './schedule.ts'
 import { DefinitionSet } from './set.ts'
 import { definitionsIn, removeDefinition, revisionIn, saveDefinition } from './store.ts'
@@ -32,6 +32,12 @@ export interface Definitions {
   ): Promise<Definition>
   /** @throws Refusal 404; 409 where something uses it, with what */
   remove(kind: DefinitionKind, key: string, change: DefinitionChange): Promise<void>
+  /**
+   * What rules mean has changed beside the definitions: which source wins, what is sensitive, what the catalogue says. In the transaction of that
+   * change, so that nothing that was worked out before is decided after it.
+   * @param isTouched of live definitions; those are worked out anew for everybody
+   */
+  meaningChanged(tx: Queryable, isTouched: (definition: Definition, set: DefinitionSet) => boolean): Promise<void>
   /** Takes up what another process changed; cheap when that is nothing. */
   reload(): Promise<void>
 }
@@ -91,6 +97,13 @@ export async function openDefinitions({ postgres, types, zone, now }: Definition
         await audit(tx, now(), { who: change.by, did: `${kind}.delete`, what: `${kind}:${key}` })
       })
       await reload()
+    },
+    async meaningChanged(tx, isTouched) {
+      const known = await lockedSet(tx, types)
+      const touched = known.live.filter(definition => isTouched(definition, known))
+      if (touched.length === 0) return
+      await tx.query('update definition_revision set revision = revision + 1')
+      await beginFillOnce(tx, touched, 'definition', now())
     },
     reload,
   }

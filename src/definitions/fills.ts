@@ -37,6 +37,15 @@ export async function beginFill(tx: Queryable, definitions: readonly Definition[
   )
 }
 
+/** Likewise, unless just these wait already to be worked out, from the beginning. */
+export async function beginFillOnce(tx: Queryable, definitions: readonly Definition[], cause: Fill['cause'], now: number): Promise<void> {
+  const [waiting] = await tx.query(
+    'select from evaluation_fills where finished_at is null and after = 0 and cause = $2 and definitions @> $1::integer[] limit 1',
+    [definitions.map(({ id }) => id), cause],
+  )
+  if (!waiting) await beginFill(tx, definitions, cause, now)
+}
+
 interface Row {
   id: number
   definitions: number[]

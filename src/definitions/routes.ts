@@ -98,7 +98,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
         words: set
           .typeOf(one)
           .rulesOf(one.document)
-          .map(({ path, rule }) => ({ path, ...describe(rule, parts.entries()) })),
+          .map(({ path, rule }) => ({ path, ...describe(rule, parts.entries(), parts.contextAt(parts.now()).kinds) })),
         count,
         values,
         asOf: isoOf(asOf),
@@ -148,7 +148,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
       let warnings: z.output<typeof fault>[] = []
       const observed = await parts.observed()
       const definition = await definitions.put(kind, name, draft, { by: c.get('caller').name, expected: version }, async (one, set) => {
-        warnings = validate(one, set, parts.contextAt(parts.now()), observed)
+        warnings = validate(one, set, parts.contextAt(parts.now()), observed, parts.entries())
       })
       return c.json({ ...(await viewOf(definition)), warnings }, 200)
     },
@@ -183,7 +183,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
       const cycle = set.cycleOf(next)
       if (cycle) throw new Refusal(422, 'circle', `this would refer to itself: ${cycle.join(' → ')}; take one of these references out`)
       const context = parts.contextAt(parts.asOf())
-      const warnings = validate(next, set, context, await parts.observed())
+      const warnings = validate(next, set, context, await parts.observed(), parts.entries())
       return c.json({ ...(await preview(clickhouse, set, next, known, context)), warnings }, 200)
     },
   )

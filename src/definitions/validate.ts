@@ -1,3 +1,4 @@
+import type { Entry } from '../dictionary/entries.ts'
 import { Refusal, type RefusalDetail } from '../refusal.ts'
 import { check, type Observed } from '../rules/check.ts'
 import { statement } from '../rules/compile.ts'
@@ -11,14 +12,20 @@ import type { DefinitionSet } from './set.ts'
  * @returns what may be a slip: names that were never seen
  * @throws Refusal with the path of what cannot
  */
-export function validate(definition: Definition, set: DefinitionSet, context: RuleContext, observed: Observed): RefusalDetail[] {
+export function validate(
+  definition: Definition,
+  set: DefinitionSet,
+  context: RuleContext,
+  observed: Observed,
+  entries: readonly Entry[],
+): RefusalDetail[] {
   const warnings = set
     .typeOf(definition)
     .rulesOf(definition.document)
     .flatMap(({ path, rule }) =>
       within(path, () => {
         parseRule(rule)
-        return check(rule, observed, context.marks)
+        return check(rule, observed, context.marks, entries)
       }).map(one => ({ ...one, path: [path, one.path].filter(Boolean).join('.') })),
     )
   const plan = new Plan({ ...context, derived: set.derived })

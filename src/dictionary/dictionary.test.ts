@@ -26,6 +26,7 @@ const caller: Caller = { id: 'key_tests', name: 'tests', permissions: new Set(['
 beforeAll(async () => {
   const routed: Dictionary = {
     marks: () => dictionary.marks(),
+    traits: () => dictionary.traits(),
     entries: () => dictionary.entries(),
     get observer() {
       return dictionary.observer
@@ -348,6 +349,39 @@ describe('names and marks', () => {
     expect(other.marks().ofTrait('nick')).toBeUndefined()
     await other.reload()
     expect(other.marks().ofTrait('nick')).toEqual({ personal: true })
+  })
+
+  test('a trait says its type, which source wins, and which consent it mirrors', async () => {
+    await call('PUT', '/api/dictionary/traits/birthday', { type: 'date', win: ['his', 'mini_program'] })
+    await call('PUT', '/api/dictionary/traits/first_source', { type: 'enum', win: 'first', values: { douyin: { zh: '抖音' } } })
+    const mirror = await call('PUT', '/api/dictionary/traits/consent_marketing', { zh: '同意营销', mirror: 'consents/marketing' })
+    expect(mirror.body).toEqual({ zh: '同意营销', mirror: { consent: 'marketing' }, version: 1 })
+    await call('PUT', '/api/dictionary/traits/consent_medical', { mirror: { consent: 'medical_profile' } })
+    const traits = dictionary.traits()
+    expect(['birthday', 'first_source', 'else'].map(traits.winOf)).toEqual([['his', 'mini_program'], 'first', 'latest'])
+    expect(['birthday', 'consent_marketing', 'else'].map(traits.typeOf)).toEqual(['date', 'boolean', undefined])
+    expect(Object.fromEntries(traits.mirrors)).toEqual({ consent_marketing: 'marketing', consent_medical: 'medical_profile' })
+    expect((await shown()).traits).toMatchObject([{ path: 'birthday', type: 'date', win: ['his', 'mini_program'] }, {}, {}, {}])
+    await call('PUT', '/api/dictionary/traits/birthday', { type: 'date' })
+    expect(dictionary.traits().winOf('birthday')).toBe('latest')
+  })
+
+  test('what a definition cannot be is refused by path', async () => {
+    const faultOf = async (path: string, document: object) => {
+      const { status, body } = await call('PUT', `/api/dictionary/${path}`, document)
+      return [status, ((body as { details?: { path: string }[] }).details ?? []).map(detail => detail.path)]
+    }
+    expect(await faultOf('traits/x', { win: 'newest' })).toEqual([422, ['win']])
+    expect(await faultOf('traits/x', { win: [] })).toEqual([422, ['win']])
+    expect(await faultOf('traits/x', { type: 'money' })).toEqual([422, ['type']])
+    expect(await faultOf('traits/x', { type: 'enum' })).toEqual([422, ['values']])
+    expect(await faultOf('traits/x', { mirror: 'marketing' })).toEqual([422, ['mirror']])
+    expect(await faultOf('traits/x', { mirror: 'consents/a', win: 'first' })).toEqual([422, ['win']])
+    expect(await faultOf('traits/x', { mirror: 'consents/a', type: 'number' })).toEqual([422, ['type']])
+    expect(await faultOf('traits/x', { mirror: 'consents/a', personal: true })).toEqual([422, ['personal']])
+    expect(await faultOf('properties/x', { win: 'first' })).toEqual([422, ['']])
+    expect(await faultOf('events/x', { mirror: 'consents/a' })).toEqual([422, ['']])
+    expect((await call('PUT', '/api/dictionary/properties/x', { type: 'number' })).status).toBe(200)
   })
 
   test('documents that do not fit are refused by path', async () => {

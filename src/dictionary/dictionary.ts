@@ -1,12 +1,15 @@
-import type { Postgres } from '../store/postgres.ts'
+import type { Postgres, Queryable } from '../store/postgres.ts'
 import { changesIn, type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
 import { type Marks, noMarks } from './marks.ts'
 import { Observer } from './observer.ts'
+import { type TraitDefinitions, traitDefinitionsIn } from './trait-definitions.ts'
 
 /** Names, marks and the observed schema of a workspace. */
 export interface Dictionary {
   /** The marks in force, without a query. */
   marks(): Marks
+  /** What was decided of traits: who wins, what mirrors a consent. Without a query. */
+  traits(): TraitDefinitions
   /** Every entry in force, without a query. */
   entries(): readonly Entry[]
   readonly observer: Observer
@@ -15,9 +18,15 @@ export interface Dictionary {
   reload(): Promise<void>
 }
 
-export async function openDictionary(postgres: Postgres, now: () => number): Promise<Dictionary> {
+/** @param meaningChanged is called, in the transaction of a change, where rules read its subject otherwise than before */
+export async function openDictionary(
+  postgres: Postgres,
+  now: () => number,
+  meaningChanged?: (tx: Queryable) => Promise<void>,
+): Promise<Dictionary> {
   let entries: readonly Entry[] = []
   let marks: Marks = noMarks
+  let traits = traitDefinitionsIn([])
   const observer = new Observer(now, () => marks)
   let changes = -1
   const reload = async () => {
@@ -26,15 +35,17 @@ export async function openDictionary(postgres: Postgres, now: () => number): Pro
     changes = latest
     entries = await entriesIn(postgres)
     marks = marksIn(entries)
+    traits = traitDefinitionsIn(entries)
     observer.marksChanged()
   }
   await reload()
   return {
     marks: () => marks,
+    traits: () => traits,
     entries: () => entries,
     observer,
     async put(subject, document, { expected, by }) {
-      const entry = await putEntry(postgres, subject, document, { expected, by, at: now() })
+      const entry = await putEntry(postgres, subject, document, { expected, by, at: now(), meaningChanged })
       await reload()
       return entry
     },

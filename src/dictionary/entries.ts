@@ -2,13 +2,14 @@ import { z } from '@hono/zod-openapi'
 import { audit } from '../access/audit.ts'
 import { Refusal } from '../refusal.ts'
 import type { Postgres, Queryable } from '../store/postgres.ts'
+import { declarationFault, declaredTypes, mirrorOfConsent, win } from './declared.ts'
 import { type Marks, marksOf } from './marks.ts'
 import { dropExamples } from './observed.ts'
 
 const wording = z.strictObject({ zh: z.string().trim().max(200).optional(), en: z.string().trim().max(200).optional() })
 
 /** What people say of an event, a property or a trait. Absent is unsaid; a document replaces the one before. */
-export const entryDocument = z.strictObject({
+const said = {
   zh: z.string().trim().max(200).optional().openapi({ description: 'Chinese name', example: '浏览项目' }),
   en: z.string().trim().max(200).optional().openapi({ description: 'English name', example: 'Product viewed' }),
   description: z.string().trim().max(2000).optional(),
@@ -28,8 +29,27 @@ export const entryDocument = z.strictObject({
     .refine(values => Object.keys(values).length <= 500, 'at most 500 values can be named')
     .optional()
     .openapi({ description: 'Names of values', example: { dry: { zh: '干性', en: 'Dry' } } }),
-})
-export type EntryDocument = z.infer<typeof entryDocument>
+}
+const type = z.enum(declaredTypes).optional().openapi({ description: 'What its values are meant to be; `enum`: those of `values`' })
+const propertySaid = { ...said, type }
+const traitSaid = { ...propertySaid, win: win.optional(), mirror: mirrorOfConsent.optional() }
+
+/** Everything that an entry can say; which of it an entry may say depends on its kind. */
+export const entryShape = z.strictObject(traitSaid)
+export type EntryDocument = z.infer<typeof entryShape>
+
+const version = z.int().min(0).optional().openapi({ description: 'The version that the change was made on; a newer one is refused' })
+const consistent = (document: EntryDocument, context: z.RefinementCtx) => {
+  const fault = declarationFault(document)
+  if (fault) context.addIssue({ code: 'custom', path: [fault.path], message: fault.message })
+}
+
+/** The document of each kind of entry, as it is put: with the version that the change was made on. */
+export const entryDocuments = {
+  event: z.strictObject({ ...said, version }),
+  property: z.strictObject({ ...propertySaid, version }).superRefine(consistent),
+  trait: z.strictObject({ ...traitSaid, version }).superRefine(consistent),
+} as const
 
 export type EntryKind = 'event' | 'property' | 'trait'
 
@@ -70,13 +90,14 @@ export async function changesIn(db: Queryable): Promise<number> {
 
 /**
  * Replaces an entry.
- * @param expected the version that the change was made on, 0 for none; not compared when absent
+ * @param change `expected`: the version that it was made on, 0 for none, not compared when absent; `meaningChanged` is called where rules read
+ * the subject otherwise than before
  */
 export async function putEntry(
   postgres: Postgres,
   subject: EntrySubject,
   document: EntryDocument,
-  change: { expected: number | undefined; by: string; at: number },
+  change: { expected: number | undefined; by: string; at: number; meaningChanged?: ((tx: Queryable) => Promise<void>) | undefined },
 ): Promise<Entry> {
   const { kind, event = '', name } = subject
   return postgres.transaction(async tx => {
@@ -97,6 +118,7 @@ export async function putEntry(
     )
     if (!row) throw outdated(version + 1)
     if (document.personal === true || document.sensitive !== undefined) await withoutExamples(tx, subject)
+    if (meaningOf(known?.document) !== meaningOf(document)) await change.meaningChanged?.(tx)
     const what = [kind, event, name].filter(Boolean).join(':')
     await audit(tx, change.at, {
       who: change.by,
@@ -106,6 +128,11 @@ export async function putEntry(
     })
     return entryOf(row)
   })
+}
+
+/** What of a document decides how rules read its subject. */
+function meaningOf({ personal, sensitive, win, mirror }: EntryDocument = {}): string {
+  return JSON.stringify([personal, sensitive, win, mirror])
 }
 
 /** The marks as the classifier and the compiler read them. An event's own mark holds for all of its properties. */

@@ -46,6 +46,21 @@ export function stepsOf(path: string): string[] {
   })
 }
 
+/** The mark that hides the path: its own, or that of what it is inside of. */
+export function markAt(marks: Marks, event: string, path: string): Mark | undefined {
+  let at = marks.ofEvent(event)
+  for (const step of stepsOf(path)) {
+    if (hides(at?.mark)) return at?.mark
+    at = at?.inside.get(step)
+  }
+  return at?.mark
+}
+
+/** What is marked so shows no values. */
+export function hides(mark: Mark | undefined): boolean {
+  return mark?.personal === true || mark?.sensitive !== undefined
+}
+
 function treeOf(properties: readonly MarkedProperty[]): MarkedPath {
   const root: MarkedPath = { inside: new Map() }
   for (const { path, mark } of properties) {

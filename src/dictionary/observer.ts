@@ -1,6 +1,6 @@
 import type { CanonicalEvent, Json, JsonObject } from '../collect/event.ts'
 import type { Queryable } from '../store/postgres.ts'
-import { type Mark, type MarkedPath, type Marks, stepsOf } from './marks.ts'
+import { hides, type MarkedPath, type Marks, markAt } from './marks.ts'
 import { type ObservedRows, saveObserved } from './observed.ts'
 import { count, forgetExamples, newSeen, offer, type Seen, typeOf } from './seen.ts'
 
@@ -254,20 +254,6 @@ function forgetMarked(inside: ReadonlyMap<string, Branch>, marked: MarkedPath | 
     if (hidden) forgetExamples(branch.seen)
     forgetMarked(branch.inside, there, hidden)
   }
-}
-
-/** The mark that hides the path: its own, or that of what it is inside of. */
-function markAt(marks: Marks, event: string, path: string): Mark | undefined {
-  let at = marks.ofEvent(event)
-  for (const step of stepsOf(path)) {
-    if (hides(at?.mark)) return at?.mark
-    at = at?.inside.get(step)
-  }
-  return at?.mark
-}
-
-function hides(mark: Mark | undefined): boolean {
-  return mark?.personal === true || mark?.sensitive !== undefined
 }
 
 function isName(text: string, atMost: number): boolean {

@@ -1,13 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Queryable } from '../store/postgres.ts'
 import type { Dictionary } from './dictionary.ts'
-import { type Entry, type EntrySubject, entryDocument } from './entries.ts'
+import { type EntryDocument, type EntrySubject, entryDocuments, entryShape } from './entries.ts'
 import { type ObservedPathRow, observedEvents, observedLeftOut, observedProperties, observedTraits } from './observed.ts'
-import { isPersonal, sortOfKey } from './personal-keys.ts'
 import { types } from './seen.ts'
+import { byPath, pathOf, propertiesOf, saidIn, unseen } from './shown.ts'
 
 const moment = z.iso.datetime()
-const entry = entryDocument.extend({ version: z.int().openapi({ description: '0: nobody has said anything yet', example: 3 }) })
+const entry = entryShape.extend({ version: z.int().openapi({ description: '0: nobody has said anything yet', example: 3 }) })
 const seen = {
   count: z.int().openapi({ example: 12_033 }),
   firstSeen: moment.nullable(),
@@ -36,16 +36,7 @@ const event = entry
   .openapi('DictionaryEvent')
 
 const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } })
-const change = {
-  body: {
-    required: true,
-    ...json(
-      entryDocument.extend({
-        version: z.int().min(0).optional().openapi({ description: 'The version that the change was made on; a newer one is refused' }),
-      }),
-    ),
-  },
-}
+const change = <T extends z.ZodType>(document: T) => ({ body: { required: true, ...json(document) } })
 const changed = { 200: { description: 'As it is now', ...json(entry.openapi('ChangedDictionaryEntry')) } }
 
 const all = createRoute({
@@ -82,7 +73,7 @@ const putEvent = createRoute({
   path: '/api/dictionary/events/{name}',
   tags: ['dictionary'],
   summary: 'Name and mark an event',
-  request: { params: z.object({ name: name.openapi({ example: 'Product Viewed' }) }), ...change },
+  request: { params: z.object({ name: name.openapi({ example: 'Product Viewed' }) }), ...change(entryDocuments.event) },
   responses: changed,
 })
 const putEventProperty = createRoute({
@@ -90,7 +81,7 @@ const putEventProperty = createRoute({
   path: '/api/dictionary/events/{name}/properties/{path}',
   tags: ['dictionary'],
   summary: 'Name and mark a property of one event',
-  request: { params: z.object({ name, path: name.openapi({ example: 'products[].sku' }) }), ...change },
+  request: { params: z.object({ name, path: name.openapi({ example: 'products[].sku' }) }), ...change(entryDocuments.property) },
   responses: changed,
 })
 const putProperty = createRoute({
@@ -98,15 +89,15 @@ const putProperty = createRoute({
   path: '/api/dictionary/properties/{path}',
   tags: ['dictionary'],
   summary: 'Name and mark a property in every event',
-  request: { params: z.object({ path: name }), ...change },
+  request: { params: z.object({ path: name }), ...change(entryDocuments.property) },
   responses: changed,
 })
 const putTrait = createRoute({
   method: 'put',
   path: '/api/dictionary/traits/{key}',
   tags: ['dictionary'],
-  summary: 'Name and mark a trait',
-  request: { params: z.object({ key: name.openapi({ example: 'skin_type' }) }), ...change },
+  summary: 'Name and mark a trait; say which source wins, or that it mirrors a consent',
+  request: { params: z.object({ key: name.openapi({ example: 'skin_type' }) }), ...change(entryDocuments.trait) },
   responses: changed,
 })
 
@@ -153,11 +144,7 @@ export function dictionaryRoutes(app: OpenAPIHono, dictionary: Dictionary, db: Q
     )
   })
 
-  const put = async (
-    subject: EntrySubject,
-    { version, ...document }: z.infer<typeof entryDocument> & { version?: number | undefined },
-    by: string,
-  ) => {
+  const put = async (subject: EntrySubject, { version, ...document }: EntryDocument & { version?: number | undefined }, by: string) => {
     const written = await dictionary.put(subject, document, { expected: version, by })
     return { ...written.document, version: written.version }
   }
@@ -174,63 +161,4 @@ export function dictionaryRoutes(app: OpenAPIHono, dictionary: Dictionary, db: Q
   app.openapi(putTrait, async c =>
     c.json(await put({ kind: 'trait', name: c.req.valid('param').key }, c.req.valid('json'), c.var.caller.id), 200),
   )
-}
-
-type Said = z.infer<typeof entry>
-
-function saidIn(entries: readonly Entry[]): (subject: EntrySubject) => Said {
-  const known = new Map(entries.map(one => [idOf(one), one]))
-  return subject => {
-    const found = known.get(idOf(subject))
-    return { ...found?.document, version: found?.version ?? 0 }
-  }
-}
-
-function idOf({ kind, event: of = '', name: at }: EntrySubject): string {
-  return JSON.stringify([kind, of, at])
-}
-
-/** Observed properties of an event, and those that somebody named before they were seen. What is said of the property in every event shows through. */
-function propertiesOf(of: string, rows: readonly ObservedPathRow[], entries: readonly Entry[]): z.infer<typeof path>[] {
-  const said = saidIn(entries)
-  const shown = rows.map(row => {
-    const own = said({ kind: 'property', event: of, name: row.path })
-    return pathOf(row, { ...said({ kind: 'property', name: row.path }), ...own }, 'thing')
-  })
-  return [...shown, ...unseen(entries, 'property', of, rows)].sort(byPath)
-}
-
-function pathOf(row: ObservedPathRow, said: Said, place: 'thing' | 'person'): z.infer<typeof path> {
-  const key =
-    row.path
-      .split('.')
-      .at(-1)
-      ?.replace(/(\[\])+$/, '') ?? row.path
-  const sort = sortOfKey(key, place)
-  return { ...said, ...row, ...(isPersonal(sort) && { looks: sort }) }
-}
-
-function unseen(
-  entries: readonly Entry[],
-  kind: 'property' | 'trait',
-  of: string | undefined,
-  rows: readonly ObservedPathRow[],
-): z.infer<typeof path>[] {
-  const known = new Set(rows.map(row => row.path))
-  return entries
-    .filter(one => one.kind === kind && one.event === of && !known.has(one.name))
-    .map(one => ({
-      ...one.document,
-      version: one.version,
-      path: one.name,
-      types: {},
-      count: 0,
-      examples: [],
-      firstSeen: null,
-      lastSeen: null,
-    }))
-}
-
-function byPath(a: { path: string }, b: { path: string }): number {
-  return a.path < b.path ? -1 : 1
 }

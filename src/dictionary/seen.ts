@@ -30,8 +30,12 @@ const triesAtMost = 200
 const freeText =
   /comment|remark|message|note|content|descri|feedback|search|query|keyword|reason|answer|review|memo|备注|留言|评论|内容|描述|反馈|搜索|关键词|原因|诉求|主诉/i
 
+/** Whether values of such a key can be shown: they are no free text, and name nobody. */
+export function isShowable(key: string): boolean {
+  return !freeText.test(key) && !namesPerson(key) && !showsPersonal(key, '')
+}
+
 export function newSeen(path: string, key: string): Seen {
-  const isShown = !freeText.test(key) && !namesPerson(key) && !showsPersonal(key, '')
   return {
     path,
     key,
@@ -41,7 +45,7 @@ export function newSeen(path: string, key: string): Seen {
     lastSeen: 0,
     examples: [],
     written: 0,
-    tries: isShown ? triesAtMost : 0,
+    tries: isShowable(key) ? triesAtMost : 0,
   }
 }
 

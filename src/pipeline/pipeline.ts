@@ -18,7 +18,7 @@ export class Pipeline {
 
   /**
    * @param observed brings what was seen, but not yet written, into the dictionary
-   * @param mirror brings ClickHouse to what identity decided beside the events: who is who, and facts that change their leaf
+   * @param mirror brings ClickHouse to what was decided beside the events: who is who, facts that change their leaf, the catalogue
    */
   constructor(
     events: Log,
@@ -47,7 +47,9 @@ export class Pipeline {
   /** Why the pipeline does not work, or nothing. */
   get trouble(): string | undefined {
     const ofWorkers = this.#workers.map(worker => worker.trouble).find(trouble => trouble !== undefined)
-    return ofWorkers ?? (this.#mirrorFault === undefined ? undefined : 'merges and unmerges do not reach ClickHouse; see the log')
+    return (
+      ofWorkers ?? (this.#mirrorFault === undefined ? undefined : 'merges, unmerges and the catalogue do not reach ClickHouse; see the log')
+    )
   }
 
   /** Returns when everything acknowledged before the call is visible in every read. */

@@ -25,6 +25,8 @@ export interface ProfileReader {
   keys: Keys
   namespaces: () => Promise<NamespaceRules>
   winOf: (trait: string) => Win
+  /** Traits that are the state of a consent, with its purpose. */
+  mirrors: () => ReadonlyMap<string, string>
   now: () => number
   /** The moment up to which everything acknowledged is part of what is read, ms. */
   asOf: () => number
@@ -57,10 +59,14 @@ export async function readProfile(reader: ProfileReader, id: number, personal: b
       state,
       since: new Date(since).toISOString(),
     })),
-    traits: Object.fromEntries([
-      ...valuesOf(together, 'traits', winOf, now()),
-      ...valuesOf(together, 'personal', winOf, now()).map(([key, value]) => [key, personal ? value : maskOf(key, value)] as const),
-    ]),
+    traits: mirrored(
+      [
+        ...valuesOf(together, 'traits', winOf, now()),
+        ...valuesOf(together, 'personal', winOf, now()).map(([key, value]): [string, Json] => [key, personal ? value : maskOf(key, value)]),
+      ],
+      reader.mirrors(),
+      consents,
+    ),
     tags,
     audiences,
     consents,
@@ -73,6 +79,19 @@ export async function findProfile(reader: ProfileReader, namespace: string, valu
   const found = await findIdentifier(reader.postgres, await reader.namespaces(), reader.keys, { namespace, value })
   if (!found) throw new Refusal(404, 'no-such-profile', `Nobody is known by this ${namespace}.`)
   return found.profile
+}
+
+/** The traits by key, where those that mirror a consent are its state, whatever was sent under their key. */
+function mirrored(
+  traits: readonly (readonly [string, Json])[],
+  mirrors: ReadonlyMap<string, string>,
+  consents: ProfileView['consents'],
+): Record<string, Json> {
+  const states = [...mirrors].flatMap(([key, purpose]) => {
+    const answer = consents.find(consent => consent.purpose === purpose)
+    return answer ? [[key, answer.given] as const] : []
+  })
+  return Object.fromEntries([...traits.filter(([key]) => !mirrors.has(key)), ...states])
 }
 
 function valuesOf(leaves: readonly LeafTraits[], kind: 'traits' | 'personal', winOf: (key: string) => Win, now: number): [string, Json][] {

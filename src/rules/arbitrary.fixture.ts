@@ -46,6 +46,10 @@ export const props: fc.Arbitrary<JsonObject> = fc.record(
   { requiredKeys: [] },
 )
 
+const attributes: fc.Arbitrary<JsonObject> = fc
+  .record({ x: value, y: value }, { requiredKeys: [] })
+  .map(one => Object.fromEntries(Object.entries(one).filter(([, inner]) => inner !== null)))
+
 const offset = fc.oneof(
   fc.constantFrom(
     0,
@@ -71,7 +75,7 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
     events: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, event: fc.constantFrom(...names), props }), {
       maxLength: 60,
     }),
-    traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u'), value }), {
+    traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u', 'm'), value }), {
       maxLength: 15,
     }),
     consents: fc.array(
@@ -79,10 +83,16 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
       { maxLength: 10 },
     ),
     merged: fc.array(fc.tuple(fc.integer({ min: 5, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
-    sensitive: fc.subarray(['trait:t', 'Pay', 'View.n']),
+    sensitive: fc.subarray(['trait:t', 'trait:m', 'Pay', 'View.n', 'Add.p']),
+    entities: fc.uniqueArray(
+      fc.record({ kind: fc.constantFrom('thing', 'place'), id: fc.constantFrom('a', 'b', '1', '2', ''), attributes }),
+      {
+        selector: ({ kind, id }) => `${kind}:${id}`,
+      },
+    ),
     since: fc.record({ entry: offset, step: offset }),
   })
-  .map(({ now, zone, events, traits, consents, merged, sensitive, since }) => {
+  .map(({ now, zone, events, traits, consents, merged, sensitive, entities, since }) => {
     let position = 0
     const placed = <T extends { at: number }>({ at, ...fact }: T) => ({ ...fact, ts: now + at, position: ++position })
     const world = {
@@ -92,6 +102,12 @@ export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
       consents: consents.map(placed),
       roots: new Map(merged),
       sensitive: new Map(sensitive.map(place => [place, 'medical'] as const)),
+      kinds: [
+        { key: 'thing', namedBy: ['p', 'products[].sku'] },
+        { key: 'place', namedBy: ['o.k', 'list'] },
+      ],
+      entities,
+      mirrors: new Map([['m', 'medical']]),
       since: { entry: now + since.entry, step: now + since.step },
     }
     return { world, now }
@@ -146,6 +162,12 @@ const path = fc.constantFrom(...paths)
 const plainFilter: fc.Arbitrary<Filter> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(path, operators).map(([prop, one]) => ({ prop, ...one }) as Filter) },
   { weight: 1, arbitrary: operators.map(one => ({ context: 'n', ...one }) as Filter) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom('thing.x', 'thing.y', 'place.x', 'place.z'), operators)
+      .map(([item, one]) => ({ item, ...one }) as Filter),
+  },
   {
     weight: 1,
     arbitrary: fc.tuple(fc.constantFrom('hour', 'weekday'), numberOperators).map(([time, one]) => ({ time, ...one }) as Filter),
@@ -206,7 +228,7 @@ const sequenceRule = fc
 const leaf: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 4, arbitrary: eventRule },
   { weight: 2, arbitrary: sequenceRule },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('t', 'u'), operators).map(([trait, one]) => ({ trait, ...one }) as Rule) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('t', 'u', 'm'), operators).map(([trait, one]) => ({ trait, ...one }) as Rule) },
   { weight: 1, arbitrary: fc.constant<Rule>({ consent: 'medical' }) },
 )
 

@@ -142,6 +142,125 @@ describe('operators', () => {
   })
 })
 
+describe('a trait that mirrors a consent', () => {
+  it('is the state of the consent at the moment, and missing where it was never asked', async () => {
+    const consent = (leaf: number, given: boolean, ts: number, purpose = 'marketing') => ({
+      leaf,
+      ts,
+      position: ts - now + 100,
+      purpose,
+      given,
+    })
+    const world: NaiveWorld = {
+      ...withTraits([false, true, true, true]),
+      consents: [
+        consent(1, true, now - 9),
+        consent(2, true, now - 9),
+        consent(2, false, now - 5),
+        consent(3, true, now + 1),
+        consent(4, true, now, 'other'),
+      ],
+      mirrors: new Map([['v', 'marketing']]),
+    }
+    expect(await verdicts({ trait: 'v', eq: true }, world)).toEqual({ 1: true, 2: false, 3: false, 4: false })
+    expect(await verdicts({ trait: 'v', ne: true }, world)).toEqual({ 1: false, 2: true, 3: true, 4: true })
+    expect(await verdicts({ trait: 'v', eq: false }, world)).toEqual({ 1: false, 2: true, 3: false, 4: false })
+    expect(await verdicts({ trait: 'v', exists: false }, world)).toEqual({ 1: false, 2: false, 3: true, 4: true })
+    expect(await verdicts({ trait: 'v', eq: true }, world, now + 1)).toEqual({ 1: true, 2: false, 3: true, 4: false })
+  })
+})
+
+describe('an item filter', () => {
+  const kinds = [
+    { key: 'product', namedBy: ['product_id', 'products[].product_id', 'list'] },
+    { key: 'store', namedBy: ['store_id'] },
+  ]
+  const entities = [
+    { kind: 'product', id: 'P1', attributes: { category: 'hydration', price: 680, skin: ['dry', 'oily'] } },
+    { kind: 'product', id: 'P2', attributes: { category: 'photo', price: 1280, until: '2026-03-30' } },
+    { kind: 'product', id: '7', attributes: { category: 'photo', skin: [] } },
+    { kind: 'store', id: 'P1', attributes: { category: 'flagship' } },
+  ]
+  const naming: Json[] = [
+    { product_id: 'P1' },
+    { product_id: 'P2' },
+    { product_id: 7 },
+    { product_id: 'unknown' },
+    {},
+    { products: [{ product_id: 'P1' }, { product_id: 'P2' }] },
+    { products: [{ product_id: 7 }, null, 'P1', [{ product_id: 'P1' }]] },
+    { product_id: ['P2', 'P1'] },
+    { store_id: 'P1' },
+    { list: ['P1', 7, true, null], product_id: true },
+  ]
+  const events = naming.map((props, index) => ({ leaf: index + 1, ts: now - 5, position: index + 1, event: 'Did', props, context: {} }))
+  const world = { ...blank, events, kinds, entities } as NaiveWorld
+  const holding = async (operators: object, item = 'product.category') =>
+    Object.entries(await verdicts({ event: 'Did', where: [{ item, ...operators }] } as Rule, world)).flatMap(([leaf, holds]) =>
+      holds ? [Number(leaf)] : [],
+    )
+
+  it('looks up what the event names, one or several', async () => {
+    expect(await holding({ eq: 'hydration' })).toEqual([1, 6, 8, 10])
+    expect(await holding({ in: ['photo', 'x'] })).toEqual([2, 3, 6, 7, 8, 10])
+    expect(await holding({ between: [1000, 2000] }, 'product.price')).toEqual([2, 6, 8])
+    expect(await holding({ eq: 'oily' }, 'product.skin')).toEqual([1, 6, 8, 10])
+    expect(await holding({ withinNext: '1d' }, 'product.until')).toEqual([2, 6, 8])
+    expect(await holding({ eq: 'flagship' }, 'store.category')).toEqual([9])
+    expect(await holding({ gte: 600, lt: 700 }, 'product.price')).toEqual([1, 6, 8, 10])
+  })
+  it('finds nothing where the entity or the attribute is not in the catalogue: what is missing is not equal', async () => {
+    expect(await holding({ ne: 'hydration' })).toEqual([2, 3, 4, 5, 7, 9])
+    expect(await holding({ notIn: ['hydration', 'photo'] })).toEqual([4, 5, 9])
+    expect(await holding({ exists: false })).toEqual([4, 5, 9])
+    expect(await holding({ exists: true })).toEqual([1, 2, 3, 6, 7, 8, 10])
+    expect(await holding({ exists: true }, 'product.skin')).toEqual([1, 3, 6, 7, 8, 10])
+    expect(await holding({ exists: true }, 'product.colour')).toEqual([])
+  })
+  it('says of every kind of attribute what section 5 says', async () => {
+    const attributes = values.filter(value => value !== null && !(typeof value === 'object' && !Array.isArray(value)))
+    const many: NaiveWorld = {
+      ...blank,
+      events: attributes.map((_, index) => ({
+        leaf: index + 1,
+        ts: now - 5,
+        position: index,
+        event: 'Did',
+        props: { product_id: `${index}` },
+        context: {},
+      })),
+      kinds,
+      entities: attributes.map((v, index) => ({ kind: 'product', id: `${index}`, attributes: { v } })),
+    }
+    for (const one of operators) await verdicts({ event: 'Did', where: [{ item: 'product.v', ...one }] } as Rule, many)
+  })
+  it('sees the newest version of an entity, and none that was deleted', async () => {
+    await verdicts({ event: 'Did' }, world)
+    const changed = [
+      { kind: 'product', id: 'P1', attributes: { category: 'photo' }, deleted: false, version: 3 },
+      { kind: 'product', id: 'P1', attributes: { category: 'old' }, deleted: false, version: 2 },
+      { kind: 'product', id: 'P2', attributes: {}, deleted: true, version: 2 },
+    ]
+    for (const row of changed) await clickhouse.insert('entities', JSON.stringify(row))
+    const rule = parseRule({ event: 'Did', where: [{ item: 'product.category', eq: 'photo' }] })
+    const said = await compiledVerdicts(clickhouse, rule, contextOf(world, now))
+    expect([...said].flatMap(([leaf, holds]) => (holds ? [leaf] : [])).sort((a, b) => a - b)).toEqual([1, 3, 6, 7, 8, 10])
+  })
+  it('of a kind that the catalogue has not is refused, with those that it has', async () => {
+    await expect(holding({ eq: 1 }, 'shop.category')).rejects.toMatchObject({
+      details: [{ path: '', message: expect.stringContaining('product, store') }],
+    })
+    expect(() => parseRule({ event: 'Did', where: [{ item: 'product', eq: 1 }] })).toThrow()
+  })
+  it('is as sensitive as the properties that it goes through', async () => {
+    const sensitive = new Map([['Did.product_id', 'medical']])
+    const consents = [{ leaf: 1, ts: now - 9, position: 99, purpose: 'medical', given: true }]
+    const said = await verdicts({ event: 'Did', where: [{ item: 'product.category', eq: 'hydration' }] }, { ...world, sensitive, consents })
+    expect([said[1], said[2]]).toEqual([true, null])
+    expect((await verdicts({ event: 'Did', where: [{ item: 'store.category', exists: true }] }, { ...world, sensitive }))[9]).toBe(true)
+  })
+})
+
 describe('windows', () => {
   const day = 86_400_000
   it('let an event in at its time and out exactly when its time has passed', async () => {

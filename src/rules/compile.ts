@@ -37,6 +37,9 @@ export interface Compiled {
 /** What the store's parser takes, with room for what is put around it. */
 const longestStatement = 220_000
 
+/** With these the store takes every statement of that length, however many small parts it has. */
+export const statementSettings = { max_ast_elements: 250_000, max_expanded_ast_elements: 2_500_000 }
+
 export interface CompileOptions {
   /** Only these profiles; everybody without it. */
   profiles?: readonly number[]
@@ -132,6 +135,6 @@ export function statement(plan: Plan, columns: readonly Sql[], { profiles }: Com
     }),
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
-  const text = `select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
+  const text = `${plan.preamble}select p.profile as profile, ${columns.join(',\n  ')}\nfrom (${everybody}) as p\n${joins.join('\n')}`
   return { text, params: { ...binder.params(), ...(profiles && { profiles }) } }
 }

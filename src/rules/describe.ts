@@ -1,3 +1,4 @@
+import type { EntityKind } from '../catalogue/kinds.ts'
 import type { Entry } from '../dictionary/entries.ts'
 import type { Filter } from './filter.ts'
 import { type EventRule, measureNames, namesOf, type Selection } from './kinds/event-shape.ts'
@@ -8,9 +9,9 @@ import type { Window } from './window.ts'
 export type Language = 'zh' | 'en'
 const languages = ['zh', 'en'] as const
 
-/** The rule as a sentence in both languages, in the dictionary's names. */
-export function describe(rule: Rule, entries: readonly Entry[]): Record<Language, string> {
-  const [zh, en] = languages.map(language => ruleWords(rule, wordingIn(language, entries)))
+/** The rule as a sentence in both languages, in the names of the dictionary and of the kinds of entities. */
+export function describe(rule: Rule, entries: readonly Entry[], kinds: readonly EntityKind[] = []): Record<Language, string> {
+  const [zh, en] = languages.map(language => ruleWords(rule, wordingIn(language, entries, kinds)))
   return { zh: zh ?? '', en: en ?? '' }
 }
 
@@ -20,25 +21,47 @@ interface Wording {
   event: (name: string) => string
   property: (events: readonly string[], path: string) => string
   trait: (key: string) => string
-  /** The name of a value of a property or a trait. */
-  value: (subject: { events?: readonly string[]; name: string }, value: unknown) => string
+  /** An attribute of an entity: `product.category`. */
+  item: (name: string) => string
+  /** The name of a value. */
+  value: (subject: Subject, value: unknown) => string
 }
 
-function wordingIn(language: Language, entries: readonly Entry[]): Wording {
+/** A property of these events, an attribute of an entity, or else a trait. */
+interface Subject {
+  events?: readonly string[]
+  isItem?: boolean
+  name: string
+}
+
+function wordingIn(language: Language, entries: readonly Entry[], kinds: readonly EntityKind[]): Wording {
   const other = language === 'zh' ? 'en' : 'zh'
   const say = (zh: string, en: string) => (language === 'zh' ? zh : en)
   const find = (kind: Entry['kind'], name: string, event?: string) =>
     entries.find(entry => entry.kind === kind && entry.name === name && entry.event === event)?.document
-  const named = (document: Entry['document'] | undefined, name: string) => document?.[language] || document?.[other] || name
+  const named = (document: { zh?: string | undefined; en?: string | undefined } | undefined, name: string) =>
+    document?.[language] || document?.[other] || name
   const propertyEntry = (events: readonly string[], path: string) =>
     events.map(event => find('property', path, event)).find(Boolean) ?? find('property', path)
+  const item = (name: string) => {
+    const dot = name.indexOf('.')
+    const kind = kinds.find(({ key }) => key === name.slice(0, dot))
+    return { kind: named(kind, name.slice(0, dot)), attribute: kind?.attributes?.[name.slice(dot + 1)], key: name.slice(dot + 1) }
+  }
   return {
     say,
+    item: name => {
+      const { kind, attribute, key } = item(name)
+      return say(
+        `${quoted(kind, say)}的${quoted(named(attribute, key), say)}`,
+        `${quoted(named(attribute, key), say)} of ${quoted(kind, say)}`,
+      )
+    },
     event: name => quoted(named(find('event', name), name), say),
     property: (events, path) => quoted(named(propertyEntry(events, path), path), say),
     trait: key => quoted(named(find('trait', key), key), say),
-    value({ events, name }, value) {
-      const document = events ? propertyEntry(events, name) : find('trait', name)
+    value({ events, isItem, name }, value) {
+      const document = isItem ? item(name).attribute : events ? propertyEntry(events, name) : find('trait', name)
       const words = document?.values?.[String(value)]
       if (typeof value === 'boolean' && !words) return say(value ? '是' : '否', value ? 'yes' : 'no')
       return words?.[language] || words?.[other] || String(value)
@@ -139,11 +162,15 @@ function filterWords(filter: Filter, events: readonly string[], words: Wording):
     const names = { hour: say('时刻(小时)', 'hour'), weekday: say('星期', 'weekday'), date: say('日期', 'date') }
     return `${names[filter.time]}${gap(words)}${operatorWords(filter, words)}`
   }
-  const name = 'prop' in filter ? filter.prop : 'context' in filter ? filter.context : filter.item
+  if ('item' in filter) {
+    const { item: name } = filter
+    return `${words.item(name)}${gap(words)}${operatorWords(filter, words, { name, isItem: true })}`
+  }
+  const name = 'prop' in filter ? filter.prop : filter.context
   return `${words.property(events, name)}${gap(words)}${operatorWords(filter, words, { events, name })}`
 }
 
-function operatorWords(operators: object, words: Wording, subject?: { events?: readonly string[]; name: string }, isSince = false): string {
+function operatorWords(operators: object, words: Wording, subject?: Subject, isSince = false): string {
   const { say } = words
   const of = (value: unknown) => {
     if (isSince && typeof value === 'string') return durationWords(value, words)

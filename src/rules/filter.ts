@@ -11,6 +11,11 @@ export const pathText = z
   )
   .meta({ examples: ['price', 'products[].sku'] })
 
+const itemText = z
+  .string()
+  .max(200)
+  .regex(/^[a-z][a-z0-9_]*\.[\p{L}\p{N}_][\p{L}\p{N}_ -]*$/u, 'an item is kind and attribute: "product.category"')
+
 /** A test of one event: a property, a part of its context, an attribute of the entity that it names, its time; or several. */
 export type Filter =
   | ({ prop: string } & ValueOperators)
@@ -28,9 +33,7 @@ export const filterSchema: z.ZodType<Filter> = z
     z.union([
       z.strictObject({ prop: pathText, ...valueOperators }).refine(hasOperator, operatorNeeded),
       z.strictObject({ context: pathText, ...valueOperators }).refine(hasOperator, operatorNeeded),
-      z
-        .strictObject({ item: z.string().regex(/^[^.]+\..+$/, 'an item is kind and attribute: "product.category"'), ...valueOperators })
-        .refine(hasOperator, operatorNeeded),
+      z.strictObject({ item: itemText, ...valueOperators }).refine(hasOperator, operatorNeeded),
       z.strictObject({ time: z.enum(['hour', 'weekday', 'date']), ...valueOperators }).refine(hasOperator, operatorNeeded),
       z.strictObject({ all: filters() }),
       z.strictObject({ any: filters() }),

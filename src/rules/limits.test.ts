@@ -7,8 +7,9 @@ import type { Rule } from './schema.ts'
 import { contextOf } from './world.fixture.ts'
 
 const { clickhouse } = await testStores()
+const kinds = [{ key: 'product', namedBy: ['product_id', 'products[].product_id', 'sku'] }]
 const context = contextOf(
-  { zone: 'Asia/Shanghai', events: [], traits: [], consents: [], roots: new Map(), sensitive: new Map() },
+  { zone: 'Asia/Shanghai', events: [], traits: [], consents: [], roots: new Map(), sensitive: new Map(), kinds },
   Date.parse('2026-10-01'),
 )
 
@@ -25,7 +26,15 @@ it('the largest rules that are taken can be run', async () => {
     (inner, _, index) => (index % 2 ? { not: inner } : { all: [inner, { consent: 'a' }] }),
     { event: 'A' },
   )
-  for (const rule of [wide, deep]) expect((await countOf(clickhouse, parseRule(rule), context)).count).toBe(0)
+  const items = {
+    any: Array.from({ length: 20 }, (_, index) => ({
+      event: `E${index}`,
+      where: [{ item: `product.a${index}`, withinNext: '3mo' }],
+      within: '7d',
+      count: { gte: 2 },
+    })),
+  }
+  for (const rule of [wide, deep, items]) expect((await countOf(clickhouse, parseRule(rule), context)).count).toBe(0)
 })
 
 it('what would be too long a statement is refused', () => {

@@ -1,3 +1,4 @@
+import type { EntityKind } from '../catalogue/kinds.ts'
 import type { Json, JsonObject } from '../collect/event.ts'
 import { offsetAt, plus } from './calendar.ts'
 import { durationOf, wholeDays } from './duration.ts'
@@ -31,6 +32,11 @@ export interface NaiveConsent {
   purpose: string
   given: boolean
 }
+export interface NaiveEntity {
+  kind: string
+  id: string
+  attributes: JsonObject
+}
 export interface NaiveWorld {
   zone: string
   events: NaiveEvent[]
@@ -39,6 +45,10 @@ export interface NaiveWorld {
   roots: Map<number, number>
   /** Consent purpose by event name, by `event.prop`, by `trait:key`. */
   sensitive: Map<string, string>
+  /** Consent purpose by the trait that mirrors it. */
+  mirrors?: Map<string, string>
+  kinds?: EntityKind[]
+  entities?: NaiveEntity[]
   since?: { entry?: number; step?: number }
 }
 
@@ -83,13 +93,13 @@ function verdict(rule: Rule, person: Person): Verdict {
     if (verdicts.filter(one => one === true).length >= rule.atLeast) return true
     return verdicts.filter(one => one !== false).length >= rule.atLeast ? null : false
   }
-  const isKnown = readBy(rule).every(place => {
+  const isKnown = readBy(rule, person.world).every(place => {
     const purpose = person.world.sensitive.get(place)
     return purpose === undefined || isGiven(purpose, person)
   })
   if (!isKnown) return null
   if ('consent' in rule) return isGiven(rule.consent, person)
-  if ('trait' in rule) return holds(person.traits.findLast(({ key }) => key === rule.trait)?.value ?? null, rule, person)
+  if ('trait' in rule) return holds(traitValue(rule.trait, person), rule, person)
   if ('sequence' in rule) return sequenceHolds(rule, person)
   if ('event' in rule) return eventHolds(rule, person)
   throw new Error('not a fact')
@@ -108,7 +118,13 @@ function isGiven(purpose: string, { consents }: Person): boolean {
   return consents.findLast(consent => consent.purpose === purpose)?.given ?? false
 }
 
-function readBy(rule: Rule): string[] {
+function traitValue(trait: string, { world, traits, consents }: Person): Json {
+  const mirrored = world.mirrors?.get(trait)
+  if (mirrored !== undefined) return consents.findLast(({ purpose }) => purpose === mirrored)?.given ?? null
+  return traits.findLast(({ key }) => key === trait)?.value ?? null
+}
+
+function readBy(rule: Rule, world: NaiveWorld): string[] {
   if ('trait' in rule) return [`trait:${rule.trait}`]
   if (!('event' in rule || 'sequence' in rule)) return []
   const per = rule.per === undefined ? [] : [rule.per]
@@ -117,15 +133,16 @@ function readBy(rule: Rule): string[] {
   const ofSelection = (selection: Selection, props: string[]) =>
     namesOf(selection.event).flatMap(name => [
       name,
-      ...[...props, ...(selection.where ?? []).flatMap(propsOf)].map(prop => `${name}.${prop}`),
+      ...[...props, ...(selection.where ?? []).flatMap(filter => propsOf(filter, world))].map(prop => `${name}.${prop}`),
     ])
   return [...steps.flatMap(step => ofSelection(step, [...per, ...measured])), ...(rule.without ? ofSelection(rule.without, per) : [])]
 }
 
-function propsOf(filter: Filter): string[] {
-  if ('all' in filter) return filter.all.flatMap(propsOf)
-  if ('any' in filter) return filter.any.flatMap(propsOf)
-  if ('not' in filter) return propsOf(filter.not)
+function propsOf(filter: Filter, world: NaiveWorld): string[] {
+  if ('all' in filter) return filter.all.flatMap(one => propsOf(one, world))
+  if ('any' in filter) return filter.any.flatMap(one => propsOf(one, world))
+  if ('not' in filter) return propsOf(filter.not, world)
+  if ('item' in filter) return namedBy(filter.item, world)
   return 'prop' in filter ? [filter.prop] : []
 }
 
@@ -190,7 +207,7 @@ function filterHolds(filter: Filter, event: NaiveEvent, person: Person): boolean
   if ('not' in filter) return !filterHolds(filter.not, event, person)
   if ('prop' in filter) return holds(valueAt(event.props, filter.prop), filter, person)
   if ('context' in filter) return holds(valueAt(event.context, filter.context), filter, person)
-  if ('item' in filter) throw new Error('not a fact')
+  if ('item' in filter) return holds(itemValue(event, filter.item, person.world), filter, person)
   const local = new Date(event.ts + offsetAt(person.world.zone, event.ts))
   if (filter.time === 'hour') return holds(local.getUTCHours(), filter, person)
   if (filter.time === 'weekday') return holds(local.getUTCDay() || 7, filter, person)
@@ -209,6 +226,23 @@ function valueAt(object: Json, path: string): Json {
   if (!path.includes('[]')) return values[0] ?? null
   const there = values.filter(value => value !== null)
   return there.length === 0 ? null : there
+}
+
+function namedBy(item: string, { kinds = [] }: NaiveWorld): string[] {
+  return kinds.find(({ key }) => key === item.split('.')[0])?.namedBy ?? []
+}
+
+/** What the attribute is for all entities that the event names: a list, where there is any. */
+function itemValue(event: NaiveEvent, item: string, world: NaiveWorld): Json {
+  const [kind, attribute = ''] = item.split('.')
+  const ids = namedBy(item, world)
+    .flatMap(path => plainAt(event, path))
+    .flatMap(value => (typeof value === 'string' || Number.isSafeInteger(value) ? [String(value)] : []))
+  const values = (world.entities ?? [])
+    .filter(entity => entity.kind === kind && ids.includes(entity.id))
+    .map(({ attributes }) => attributes[attribute] ?? null)
+    .filter(value => value !== null)
+  return values.length === 0 ? null : values.flat()
 }
 
 function isObject(value: Json): value is JsonObject {

@@ -99,6 +99,27 @@ it('a rule reads as a sentence in the names of the dictionary', () => {
   })
 })
 
+it('a sentence calls kinds of entities, their attributes and values as the catalogue does', () => {
+  const product = {
+    key: 'product',
+    zh: '项目',
+    en: 'Product',
+    namedBy: ['product_id'],
+    attributes: { category: { zh: '品类', en: 'category', values: { hydration: { zh: '补水', en: 'hydration care' } } } },
+  }
+  const parsed = parseRule({
+    event: 'Viewed',
+    where: [
+      { item: 'product.category', eq: 'hydration' },
+      { item: 'store.city', exists: true },
+    ],
+  })
+  expect(describe(parsed, [], [product])).toEqual({
+    zh: '「Viewed」(「项目」的「品类」 是补水且「store」的「city」 有值)至少 1 次',
+    en: '“Viewed” (“category” of “Product” is hydration care and “city” of “store” is there) at least once',
+  })
+})
+
 it('the routes answer, warn and refuse', async () => {
   const dictionary = await openDictionary(postgres, () => now)
   await dictionary.put({ kind: 'trait', name: 'birthday' }, { personal: true }, { expected: undefined, by: 'test' })

@@ -1,8 +1,10 @@
 import { Refusal } from '../refusal.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
-import { type Branch, type Compiled, compile } from './compile.ts'
+import { type Branch, type Compiled, compile, statementSettings } from './compile.ts'
 import type { RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
+
+const asked = { settings: statementSettings }
 
 export interface BranchCount {
   /** Where it stands in the rule; empty for the whole. */
@@ -24,7 +26,11 @@ export interface Count {
 export async function countOf(clickhouse: ClickHouse, rule: Rule, context: RuleContext): Promise<Count> {
   const { text, params, branches } = compile(rule, context)
   const columns = branches.map(({ column }) => `countIf(ifNull(${column}, 0)) as n_${column}, countIf(isNull(${column})) as u_${column}`)
-  const [row = {}] = await clickhouse.query<Record<string, number>>(`select count() as total, ${columns.join(', ')} from (${text})`, params)
+  const [row = {}] = await clickhouse.query<Record<string, number>>(
+    `select count() as total, ${columns.join(', ')} from (${text})`,
+    params,
+    asked,
+  )
   const counts = branches.map(({ path, column }) => ({ path, count: row[`n_${column}`] ?? 0, unknown: row[`u_${column}`] ?? 0 }))
   const [whole] = counts
   return { count: whole?.count ?? 0, total: row.total ?? 0, unknown: whole?.unknown ?? 0, branches: counts }
@@ -41,11 +47,11 @@ export interface Page {
 export async function membersOf(clickhouse: ClickHouse, rule: Rule, context: RuleContext, limit: number, cursor?: string): Promise<Page> {
   const { now, after } = cursor === undefined ? { now: context.now, after: 0 } : cursorFrom(cursor)
   const { text, params } = membersStatement(rule, { ...context, now })
-  const rows = await clickhouse.query<{ profile: number }>(`${text} and profile > {after:UInt32} order by profile limit {limit:UInt32}`, {
-    ...params,
-    after,
-    limit: limit + 1,
-  })
+  const rows = await clickhouse.query<{ profile: number }>(
+    `${text} and profile > {after:UInt32} order by profile limit {limit:UInt32}`,
+    { ...params, after, limit: limit + 1 },
+    asked,
+  )
   const members = rows.slice(0, limit).map(({ profile }) => profile)
   return { members, ...(rows.length > limit && { next: cursorText(now, members.at(-1) ?? 0) }) }
 }
@@ -53,17 +59,17 @@ export async function membersOf(clickhouse: ClickHouse, rule: Rule, context: Rul
 /** Every member as they come, in no order. */
 export async function* streamOf(clickhouse: ClickHouse, rule: Rule, context: RuleContext): AsyncIterable<number> {
   const { text, params } = membersStatement(rule, context)
-  for await (const { profile } of clickhouse.stream<{ profile: number }>(text, params)) yield profile
+  for await (const { profile } of clickhouse.stream<{ profile: number }>(text, params, asked)) yield profile
 }
 
 /** Some members, the same for the same seed, spread over all of them. */
 export async function sampleOf(clickhouse: ClickHouse, rule: Rule, context: RuleContext, size: number, seed: number): Promise<number[]> {
   const { text, params } = membersStatement(rule, context)
-  const rows = await clickhouse.query<{ profile: number }>(`${text} order by sipHash64(profile, {seed:UInt32}) limit {limit:UInt32}`, {
-    ...params,
-    seed,
-    limit: size,
-  })
+  const rows = await clickhouse.query<{ profile: number }>(
+    `${text} order by sipHash64(profile, {seed:UInt32}) limit {limit:UInt32}`,
+    { ...params, seed, limit: size },
+    asked,
+  )
   return rows.map(({ profile }) => profile)
 }
 
@@ -98,7 +104,7 @@ export interface Explained {
 /** Undefined for a profile of which there is no fact at that moment. */
 export async function explain(clickhouse: ClickHouse, rule: Rule, context: RuleContext, profile: number): Promise<Explained | undefined> {
   const { text, params, root } = compile(rule, context, { profiles: [profile], evidence: true })
-  const [row] = await clickhouse.query<Record<string, unknown>>(text, params)
+  const [row] = await clickhouse.query<Record<string, unknown>>(text, params, asked)
   return row && explainedBranch(root, row)
 }
 

@@ -1,3 +1,4 @@
+import type { EntityKind } from '../catalogue/kinds.ts'
 import type { Marks } from '../dictionary/marks.ts'
 import type { BlindIndexOf } from '../dictionary/personal.ts'
 import type { Win } from '../profiles/candidates.ts'
@@ -18,6 +19,10 @@ export interface RuleContext {
   /** Personal values are compared as the keyed hashes that stand for them. */
   blindIndex: BlindIndexOf
   winOf: (trait: string) => Win
+  /** The consent purpose whose state a trait is, where it is one. */
+  mirrorOf?: ((trait: string) => string | undefined) | undefined
+  /** Kinds of entities in the catalogue, as an `item` filter names them. */
+  kinds?: readonly EntityKind[]
   since?: Since
   /** A definition that protects or serves the person reads sensitive data without its consent. */
   isExempt?: boolean
@@ -53,7 +58,8 @@ export class Plan {
   readonly inputIds = new Set<number>()
   readonly keyed: KeyedPass[] = []
   readonly #columns: Sql[] = []
-  /** What the rules read: events (`e:Page Viewed`), traits (`t:city`), consents (`c:marketing`), tags that are not worked out live (`d:12`). */
+  readonly #named: Sql[] = []
+  /** What the rules read: events (`e:Page Viewed`), traits (`t:city`), consents (`c:marketing`), tags that are not worked out live (`d:12`), kinds of entities (`i:product`). */
   readonly reads = new Set<string>()
   #isExempt = false
 
@@ -104,6 +110,23 @@ export class Plan {
   consent(purpose: string): Sql {
     this.reads.add(`c:${purpose}`)
     return this.consents.add('argMaxIf', `given, (ts, position), purpose = ${this.binder.text(purpose)}`)
+  }
+
+  /** The consent's state at `now` as JSON: true given, false withdrawn, null where it was never asked. */
+  consentState(purpose: string): Sql {
+    const asked = this.consents.add('countIf', `purpose = ${this.binder.text(purpose)}`)
+    return `if(${asked} > 0, if(${this.consent(purpose)}, 'true', 'false'), 'null')`
+  }
+
+  /** The name under which the statement can ask the query; it stands in front, once. */
+  named(query: Sql): Sql {
+    const known = this.#named.indexOf(query)
+    return `x${known >= 0 ? known : this.#named.push(query) - 1}`
+  }
+
+  /** What stands in front of the statement. */
+  get preamble(): Sql {
+    return this.#named.length === 0 ? '' : `with ${this.#named.map((query, index) => `x${index} as (${query})`).join(',\n  ')}\n`
   }
 
   newKeyedScan(): Scan {

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { EntityKind } from '../catalogue/kinds.ts'
 import type { Dictionary } from '../dictionary/dictionary.ts'
 import type { Keys } from '../privacy/keys.ts'
 import { Refusal } from '../refusal.ts'
@@ -17,12 +18,13 @@ export interface RulesRoutesDeps {
   clickhouse: ClickHouse
   postgres: Queryable
   dictionary: Dictionary
+  /** Of the entities in the catalogue. */
+  kinds?: () => readonly EntityKind[]
   keys: Keys
   /** Of the workspace. */
   zone: string
   /** How far facts are visible, ms: the `at` of who gives none. */
   asOf: () => number
-  winOf?: RuleContext['winOf']
   /** How tags, audiences and affinities are read. */
   derived?: () => NonNullable<RuleContext['derived']>
 }
@@ -118,10 +120,12 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
       zone: deps.zone,
       marks: dictionary.marks(),
       blindIndex: deps.keys.blindIndex,
-      winOf: deps.winOf ?? (() => 'latest'),
       ...(deps.derived && { derived: deps.derived() }),
+      winOf: key => dictionary.traits().winOf(key),
+      mirrorOf: key => dictionary.traits().mirrorOf(key),
+      kinds: deps.kinds?.() ?? [],
     }
-    return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks) }
+    return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks, dictionary.entries()) }
   }
   app.openapi(count, async c => {
     const { rule, context, warnings } = await read(c.req.valid('json'))
@@ -149,7 +153,7 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
   })
   app.openapi(described, async c => {
     const { rule, warnings } = await read(c.req.valid('json'))
-    return c.json({ ...describe(rule, dictionary.entries()), warnings }, 200)
+    return c.json({ ...describe(rule, dictionary.entries(), deps.kinds?.()), warnings }, 200)
   })
   app.openapi(shown, async c => {
     const { rule, context } = await read(c.req.valid('json'))

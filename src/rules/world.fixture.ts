@@ -1,7 +1,7 @@
 import { type Marks, marksOf } from '../dictionary/marks.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
-import { compile } from './compile.ts'
+import { compile, statementSettings } from './compile.ts'
 import type { NaiveWorld, Verdict } from './naive.fixture.ts'
 import type { RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
@@ -12,7 +12,7 @@ let stored: NaiveWorld | undefined
 export async function store(clickhouse: ClickHouse, world: NaiveWorld): Promise<void> {
   if (stored === world) return
   stored = world
-  for (const table of ['events', 'traits', 'consents', 'roots']) await clickhouse.command(`truncate table ${table}`)
+  for (const table of ['events', 'traits', 'consents', 'roots', 'entities']) await clickhouse.command(`truncate table ${table}`)
   const where = ({ leaf, ts, position }: { leaf: number; ts: number; position: number }) =>
     ({ leaf, ts: moment(ts), received_at: moment(Date.UTC(2026, 5, 1)), position, range: 1, source: 'test' }) as const
   const isNested = (value: unknown) =>
@@ -27,6 +27,7 @@ export async function store(clickhouse: ClickHouse, world: NaiveWorld): Promise<
       json: isNested(one.value),
     })),
     consents: world.consents.map(one => ({ ...where(one), purpose: one.purpose, given: one.given })),
+    entities: (world.entities ?? []).map(one => ({ ...one, deleted: false, version: 1 })),
     roots: [...world.roots].map(([leaf, root]) => ({ leaf, root, version: 1 })),
   }
   for (const [table, lines] of Object.entries(rows))
@@ -45,6 +46,8 @@ export function contextOf(world: NaiveWorld, now: number): RuleContext {
     marks: marksIn(world),
     blindIndex: keys.blindIndex,
     winOf: () => 'latest',
+    mirrorOf: trait => world.mirrors?.get(trait),
+    ...(world.kinds && { kinds: world.kinds }),
     ...(world.since && { since: world.since }),
   }
 }
@@ -67,6 +70,7 @@ export async function compiledVerdicts(clickhouse: ClickHouse, rule: Rule, conte
   const rows = await clickhouse.query<{ profile: number; verdict: number | null }>(
     `select profile, ${root.column} as verdict from (${text})`,
     params,
+    { settings: statementSettings },
   )
   return new Map(rows.map(({ profile, verdict }) => [profile, verdict === null ? null : verdict === 1]))
 }

@@ -13,7 +13,7 @@ import { countDue, selectionDue, thresholdsOf } from './selection-due.ts'
 
 /** Compiles an event rule: into the pass that all share, or, `per` value of a property, into one of its own. */
 export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
-  const needs = purposesOf(rule, plan.context.marks)
+  const needs = purposesOf(rule, plan.context.marks, plan.context.kinds)
   if (rule.per === undefined) {
     const own = selectionSql(rule, plan, plan.eventNames)
     const { holds: measured, value } = measureSql(rule, own, plan.events, plan)

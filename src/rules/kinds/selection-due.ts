@@ -1,9 +1,11 @@
 import { durationOf } from '../duration.ts'
 import type { Filter } from '../filter.ts'
+import { itemOf } from '../items.ts'
 import type { NumberOperators } from '../operators.ts'
 import type { Plan } from '../plan.ts'
 import type { Sql } from '../sql/binder.ts'
 import { after, isTimed, subjectFlip } from '../sql/flip-sql.ts'
+import { itemFlip } from '../sql/item-sql.ts'
 import { earliest, never } from '../sql/never.ts'
 import type { Scan } from '../sql/scan.ts'
 import { columnSubject } from '../sql/subject.ts'
@@ -77,7 +79,8 @@ function filterFlip(filter: Filter, plan: Plan): Sql {
   if ('all' in filter) return earliest(filter.all.map(one => filterFlip(one, plan)))
   if ('any' in filter) return earliest(filter.any.map(one => filterFlip(one, plan)))
   if ('not' in filter) return filterFlip(filter.not, plan)
-  if (!isTimed(filter) || 'item' in filter) return never
+  if (!isTimed(filter)) return never
+  if ('item' in filter) return itemFlip(itemOf(filter.item, plan.context.kinds), filter, plan.operators)
   if ('time' in filter) return subjectFlip(timeSubject(filter.time, plan), filter, plan.operators)
   const isContext = 'context' in filter
   return subjectFlip(

@@ -1,8 +1,9 @@
-import { Refusal } from '../../refusal.ts'
 import type { Filter } from '../filter.ts'
 import { asStoredIn } from '../hidden.ts'
+import { itemOf } from '../items.ts'
 import type { Plan } from '../plan.ts'
 import type { Sql } from '../sql/binder.ts'
+import { itemHolds } from '../sql/item-sql.ts'
 import { holds } from '../sql/operator-sql.ts'
 import { columnSubject, numberSubject, textSubject } from '../sql/subject.ts'
 import { windowSql } from '../sql/window-sql.ts'
@@ -32,8 +33,11 @@ function filterSql(filter: Filter, events: readonly string[], plan: Plan): Sql {
   if ('all' in filter) return `(${filter.all.map(one => filterSql(one, events, plan)).join(' and ')})`
   if ('any' in filter) return `(${filter.any.map(one => filterSql(one, events, plan)).join(' or ')})`
   if ('not' in filter) return `not ${filterSql(filter.not, events, plan)}`
-  if ('item' in filter)
-    throw new Refusal(422, 'invalid-rule', 'unknown kind of entity: the catalogue has none yet, so test a prop instead of an item')
+  if ('item' in filter) {
+    const item = itemOf(filter.item, plan.context.kinds)
+    plan.reads.add(`i:${item.kind}`)
+    return itemHolds(item, filter, plan.operators, query => plan.named(query))
+  }
   if ('time' in filter) return holds(timeSubject(filter.time, plan), filter, plan.operators)
   const { marks, blindIndex } = plan.context
   const isContext = 'context' in filter

@@ -25,7 +25,7 @@ export function sequenceLeaf(rule: SequenceRule, plan: Plan): LeafSql {
     without !== undefined,
     plan,
   )
-  const needs = purposesOf(rule, plan.context.marks)
+  const needs = purposesOf(rule, plan.context.marks, plan.context.kinds)
   const due = () =>
     earliest([
       ...sequence.map(({ event, where }) => selectionDue({ event, where, within }, plan, scan, names)),

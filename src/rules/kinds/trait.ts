@@ -8,11 +8,16 @@ import { earliest, never } from '../sql/never.ts'
 import { holds, monthDayHolds } from '../sql/operator-sql.ts'
 import { jsonSubject, textSubject } from '../sql/subject.ts'
 
-/** Compiles a trait's test. A personal trait is compared by its keyed hash, a personal date by its facets. */
+/** Compiles a trait's test. A personal trait is compared by its keyed hash, a personal date by its facets; one that mirrors a consent is that consent's state. */
 export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafSql {
-  const { marks, blindIndex } = plan.context
+  const { marks, blindIndex, mirrorOf } = plan.context
   const sensitive = marks.ofTrait(trait)?.sensitive
   const needs = sensitive === undefined ? [] : [sensitive]
+  const mirrored = mirrorOf?.(trait)
+  if (mirrored !== undefined) {
+    const state = plan.consentState(mirrored)
+    return { holds: holds(jsonSubject(state), operators, plan.operators), needs, evidence: { value: state }, due: () => never }
+  }
   const value = traitColumn(trait, plan)
   const { anniversaryWithin, withinLast, ...others } = operators
   if (!isPersonalTrait(trait, marks)) {

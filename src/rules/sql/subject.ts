@@ -46,8 +46,8 @@ export function textSubject(text: Sql): Subject {
   return { ...none, text: `toNullable(${text})`, present: '1' }
 }
 
-/** What stands at a path of a JSON column of events. Typed subcolumns are read where the path is plain; lists go through their JSON. */
-export function columnSubject(binder: Binder, column: 'props' | 'context', path: string): ListSubject {
+/** What stands at a path of a JSON column of events, or of the catalogue's attributes. Typed subcolumns are read where the path is plain; lists go through their JSON. */
+export function columnSubject(binder: Binder, column: 'props' | 'context' | 'attributes', path: string): ListSubject {
   const steps = stepsOf(path)
   const listAt = steps.indexOf('[]')
   const names = (listAt < 0 ? steps : steps.slice(0, listAt)).map(step => binder.name(step))
