@@ -53,7 +53,7 @@ export function scopedStatement(
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
   const due = first(['due_of_events', ...dueElsewhere])
-  const text = `select p.profile as profile, ${[...left, ...columns.map(read), `${due} as due`].join(',\n  ')}
+  const text = `${plan.preamble}select p.profile as profile, ${[...left, ...columns.map(read), `${due} as due`].join(',\n  ')}
 from (${rows.with(inEvents)} select ${profile} as profile, ${inEvents} from events where ${among} group by profile) as p\n${joins.join('\n')}`
   return { text, params: { ...binder.params(), ...params } }
 }
