@@ -156,6 +156,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     winOf: key => dictionary.traits().winOf(key),
     mirrorOf: key => dictionary.traits().mirrorOf(key),
     kinds: catalogue.kinds(),
+    mayBeList: path => dictionary.lists.has(path),
   })
   const definitions: Definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
   const evaluator: Evaluator = new Evaluator({

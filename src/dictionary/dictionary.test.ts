@@ -28,6 +28,9 @@ beforeAll(async () => {
     marks: () => dictionary.marks(),
     traits: () => dictionary.traits(),
     entries: () => dictionary.entries(),
+    get lists() {
+      return dictionary.lists
+    },
     get observer() {
       return dictionary.observer
     },

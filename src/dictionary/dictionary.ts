@@ -1,5 +1,6 @@
 import type { Postgres, Queryable } from '../store/postgres.ts'
 import { changesIn, type Entry, type EntryDocument, type EntrySubject, entriesIn, marksIn, putEntry } from './entries.ts'
+import { ListPaths } from './list-paths.ts'
 import { type Marks, noMarks } from './marks.ts'
 import { Observer } from './observer.ts'
 import { type TraitDefinitions, traitDefinitionsIn } from './trait-definitions.ts'
@@ -13,6 +14,8 @@ export interface Dictionary {
   /** Every entry in force, without a query. */
   entries(): readonly Entry[]
   readonly observer: Observer
+  /** Properties that ever held a list. */
+  readonly lists: ListPaths
   put(subject: EntrySubject, document: EntryDocument, change: { expected: number | undefined; by: string }): Promise<Entry>
   /** Takes up what another process changed; cheap when that is nothing. */
   reload(): Promise<void>
@@ -28,9 +31,10 @@ export async function openDictionary(
   let marks: Marks = noMarks
   let traits = traitDefinitionsIn([])
   const observer = new Observer(now, () => marks)
+  const lists = new ListPaths()
   let changes = -1
   const reload = async () => {
-    const latest = await changesIn(postgres)
+    const [latest] = await Promise.all([changesIn(postgres), lists.reload(postgres)])
     if (latest === changes) return
     changes = latest
     entries = await entriesIn(postgres)
@@ -44,6 +48,7 @@ export async function openDictionary(
     traits: () => traits,
     entries: () => entries,
     observer,
+    lists,
     async put(subject, document, { expected, by }) {
       const entry = await putEntry(postgres, subject, document, { expected, by, at: now(), meaningChanged })
       await reload()

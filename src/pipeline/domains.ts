@@ -50,6 +50,10 @@ export function domainsOf({ keys, identity, identities, dictionary, now }: Domai
     async observe(tx, facts) {
       dictionary.observer.observe(facts.map(({ event }) => event))
       await dictionary.observer.flushIfDue(tx)
+      await dictionary.lists.note(
+        tx,
+        facts.map(({ event }) => event.props),
+      )
     },
     saveRejected: (tx, rejected) => saveRejected(tx, keys, rejected),
     traitRows(change) {

@@ -27,24 +27,42 @@ export async function statesOf(
   return new Map(rows.map(({ profile, state, due_at }) => [profile, { held: heldFrom(state), dueAt: due_at }]))
 }
 
-export async function saveStates(tx: Queryable, states: ReadonlyMap<number, ProfileState>): Promise<void> {
-  if (states.size === 0) return
+/** @param known the profiles that have a row */
+export async function saveStates(tx: Queryable, states: ReadonlyMap<number, ProfileState>, known: ReadonlySet<number>): Promise<void> {
   const rows = [...states]
-  await tx.query(
-    `insert into profile_states (profile, state, due_at) select * from unnest($1::bigint[], $2::text[], $3::bigint[])
-     on conflict (profile) do update set state = excluded.state, due_at = excluded.due_at`,
-    [rows.map(([profile]) => profile), rows.map(([, { held }]) => textOf(held)), rows.map(([, { dueAt }]) => dueAt)],
-  )
+  const columns = (some: typeof rows) => [
+    some.map(([profile]) => profile),
+    some.map(([, { held }]) => textOf(held)),
+    some.map(([, { dueAt }]) => dueAt),
+  ]
+  const old = rows.filter(([profile]) => known.has(profile))
+  const added = rows.filter(([profile]) => !known.has(profile))
+  if (old.length > 0)
+    await tx.query(
+      `update profile_states p set state = s.state, due_at = s.due_at
+       from unnest($1::bigint[], $2::text[], $3::bigint[]) s(profile, state, due_at) where p.profile = s.profile`,
+      columns(old),
+    )
+  if (added.length > 0)
+    await tx.query(
+      'insert into profile_states (profile, state, due_at) select * from unnest($1::bigint[], $2::text[], $3::bigint[])',
+      columns(added),
+    )
 }
 
 export async function removeStates(tx: Queryable, profiles: readonly number[]): Promise<void> {
   if (profiles.length > 0) await tx.query('delete from profile_states where profile = any($1::bigint[])', [profiles])
 }
 
+/** Membership by itself (`true`, certain) is the most frequent: of it only the moment is written. */
 function textOf(held: ProfileState['held']): string {
-  return JSON.stringify(Object.fromEntries(held))
+  const entries = [...held].map(([id, [value, score, since]]) => [id, value === true && score === 1 ? since : [value, score, since]])
+  return JSON.stringify(Object.fromEntries(entries))
 }
 
 function heldFrom(text: string): ProfileState['held'] {
-  return new Map(Object.entries(JSON.parse(text) as Record<string, Held>).map(([id, held]) => [Number(id), held]))
+  const held: ProfileState['held'] = new Map()
+  for (const [id, kept] of Object.entries(JSON.parse(text) as Record<string, Held | number>))
+    held.set(Number(id), typeof kept === 'number' ? [true, 1, kept] : kept)
+  return held
 }

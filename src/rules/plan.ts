@@ -8,6 +8,7 @@ import { type CalendarSql, calendarSql } from './sql/calendar-sql.ts'
 import { never } from './sql/never.ts'
 import { RowNames } from './sql/row-names.ts'
 import { Scan } from './sql/scan.ts'
+import { columnSubject, emptyList, type ListSubject } from './sql/subject.ts'
 import type { Since } from './sql/window-sql.ts'
 
 /** What a rule means depends on: the moment, the zone, what the workspace says of its data. */
@@ -24,6 +25,8 @@ export interface RuleContext {
   /** Kinds of entities in the catalogue, as an `item` filter names them. */
   kinds?: readonly EntityKind[]
   since?: Since
+  /** Whether a property of events may hold a list; any may, without it. */
+  mayBeList?: (path: string) => boolean
   /** A definition that protects or serves the person reads sensitive data without its consent. */
   isExempt?: boolean
   /** Tags, audiences and affinities, where there are some: how one is read. Undefined for one that is not known. */
@@ -82,6 +85,14 @@ export class Plan {
   /** The named expressions by themselves, `b0` first. */
   get expressions(): readonly Sql[] {
     return this.#columns
+  }
+
+  /** What stands at a path of an event's properties or context; its parts have names, since many aggregates look at the same. */
+  property(column: 'props' | 'context', path: string): ListSubject {
+    const mayBeList = column === 'context' || (this.context.mayBeList?.(path.split('[]')[0] ?? path) ?? true)
+    const { number, text, bool, list, present } = columnSubject(this.binder, column, path, mayBeList)
+    const name = (part: Sql) => this.rows.name(part)
+    return { number: name(number), text: name(text), bool: name(bool), present, list: list === emptyList ? list : name(list) }
   }
 
   /** As the operators want it. */

@@ -231,6 +231,8 @@ export class Evaluator {
     isWhole: boolean,
     now: number,
   ): Promise<Worked> {
+    // What came since, such as the first list in a property, is known before it is read.
+    await this.#deps.definitions.reload()
     const context = { ...this.#deps.contextAt(now), derived: set.derived }
     const assessments: ReadonlyMap<number, Assessment> =
       chosen.length === 0

@@ -75,7 +75,7 @@ export async function decideTick(
     }
     inheritSince(states, before, gone)
     await removeStates(tx, removed)
-    await saveStates(tx, states)
+    await saveStates(tx, states, new Set(before.keys()))
     const changes = changesOf(worked, transitions, before, removed)
     await keepTick(tx, tick, changes)
     const told = 'fill' in done && done.fill.cause === 'definition' ? [] : transitions

@@ -6,7 +6,7 @@ import { sinceFlip } from '../sql/flip-sql.ts'
 import { earliest, never } from '../sql/never.ts'
 import { holds, sinceHolds } from '../sql/operator-sql.ts'
 import type { Scan } from '../sql/scan.ts'
-import { columnJson, columnSubject, jsonSubject, keysOf, numberSubject, numbersOf } from '../sql/subject.ts'
+import { columnJson, emptyList, jsonSubject, keyOf, keysOf, numberSubject, numbersOf } from '../sql/subject.ts'
 import { type EventRule, measureNames, namesOf } from './event-shape.ts'
 import { eventIs, ms, selectionSql } from './selection.ts'
 import { countDue, selectionDue, thresholdsOf } from './selection-due.ts'
@@ -26,7 +26,7 @@ export function eventLeaf(rule: EventRule, plan: Plan): LeafSql {
   const own = selectionSql(rule, plan, names)
   const measured = and(measureSql(rule, own, scan, plan).holds, withoutSql(rule, plan, scan, names))
   const tried = `(${scan.add('countIf', own)} > 0 and ${measured})`
-  const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', rule.per))})`
+  const keys = `arrayDistinct(${keysOf(plan.property('props', rule.per))})`
   const pass: KeyedPass = { scan, from: eventIs([...names], plan), keys, holds: tried }
   const column = plan.addKeyed(pass)
   const isThere = () => countDue(rule, [1], plan, scan, names)
@@ -93,7 +93,13 @@ function ofProperty(
   compare: (value: Sql, operators: object, present?: Sql) => { holds: Sql; value?: Sql },
 ): { holds: Sql; value?: Sql } {
   const { prop, ...operators } = rule[measure] ?? { prop: '' }
-  const subject = columnSubject(plan.binder, 'props', prop)
+  const subject = plan.property('props', prop)
+  const isPlain = subject.list === emptyList
+  const where = (test: Sql) => plan.rows.name(`(${own} and ${test})`)
+  if (measure === 'distinct' && isPlain) {
+    const key = plan.rows.name(keyOf(subject))
+    return compare(scan.add('uniqExactIf', `assumeNotNull(${key}), ${where(`isNotNull(${key})`)}`), operators)
+  }
   if (measure === 'distinct') return compare(scan.add('uniqExactArrayIf', `${keysOf(subject)}, ${own}`), operators)
   if (measure === 'first' || measure === 'last') {
     const json = columnJson(plan.binder, prop, subject)
@@ -102,10 +108,11 @@ function ofProperty(
     const stored = asStoredIn({ event: namesOf(rule.event)[0] ?? '', path: prop }, operators, marks, blindIndex)
     return { holds: holds(jsonSubject(value), stored, plan.operators), value }
   }
-  const numbers = numbersOf(subject)
-  const count = scan.add('sumIf', `length(${numbers}), ${own}`)
-  const sum = () => scan.add('sumArrayIf', `${numbers}, ${own}`)
+  const numbers = isPlain ? `assumeNotNull(${subject.number})` : plan.rows.name(numbersOf(subject))
+  const some = isPlain ? where(`isNotNull(${subject.number})`) : own
+  const count = isPlain ? scan.add('countIf', some) : scan.add('sumIf', `length(${numbers}), ${own}`)
+  const sum = () => scan.add(isPlain ? 'sumIf' : 'sumArrayIf', `${numbers}, ${some}`)
   if (measure === 'sum') return compare(`round(${sum()}, 6)`, operators)
   if (measure === 'avg') return compare(`round(${sum()} / ${count}, 6)`, operators, `${count} > 0`)
-  return compare(scan.add(measure === 'min' ? 'minArrayIf' : 'maxArrayIf', `${numbers}, ${own}`), operators, `${count} > 0`)
+  return compare(scan.add(`${measure}${isPlain ? '' : 'Array'}If`, `${numbers}, ${some}`), operators, `${count} > 0`)
 }

@@ -8,7 +8,6 @@ import { after, isTimed, subjectFlip } from '../sql/flip-sql.ts'
 import { itemFlip } from '../sql/item-sql.ts'
 import { earliest, never } from '../sql/never.ts'
 import type { Scan } from '../sql/scan.ts'
-import { columnSubject } from '../sql/subject.ts'
 import type { Window } from '../window.ts'
 import type { Selection } from './event-shape.ts'
 import { ms, selectionSql, timeSubject } from './selection.ts'
@@ -83,11 +82,7 @@ function filterFlip(filter: Filter, plan: Plan): Sql {
   if ('item' in filter) return itemFlip(itemOf(filter.item, plan.context.kinds), filter, plan.operators)
   if ('time' in filter) return subjectFlip(timeSubject(filter.time, plan), filter, plan.operators)
   const isContext = 'context' in filter
-  return subjectFlip(
-    columnSubject(plan.binder, isContext ? 'context' : 'props', isContext ? filter.context : filter.prop),
-    filter,
-    plan.operators,
-  )
+  return subjectFlip(plan.property(isContext ? 'context' : 'props', isContext ? filter.context : filter.prop), filter, plan.operators)
 }
 
 /** The aggregate of nothing is 0. */

@@ -5,7 +5,7 @@ import type { Plan } from '../plan.ts'
 import type { Sql } from '../sql/binder.ts'
 import { itemHolds } from '../sql/item-sql.ts'
 import { holds } from '../sql/operator-sql.ts'
-import { columnSubject, numberSubject, textSubject } from '../sql/subject.ts'
+import { numberSubject, textSubject } from '../sql/subject.ts'
 import { windowSql } from '../sql/window-sql.ts'
 import type { Window } from '../window.ts'
 import { namesOf, type Selection } from './event-shape.ts'
@@ -42,7 +42,7 @@ function filterSql(filter: Filter, events: readonly string[], plan: Plan): Sql {
   const { marks, blindIndex } = plan.context
   const isContext = 'context' in filter
   const path = isContext ? filter.context : filter.prop
-  const subject = columnSubject(plan.binder, isContext ? 'context' : 'props', path)
+  const subject = plan.property(isContext ? 'context' : 'props', path)
   const perEvent = events.map(event => asStoredIn({ event, path, context: isContext }, filter, marks, blindIndex))
   const same = perEvent.every(one => JSON.stringify(one) === JSON.stringify(perEvent[0]))
   if (same) return holds(subject, perEvent[0] ?? filter, plan.operators)

@@ -3,7 +3,7 @@ import type { KeyedPass, LeafSql, Plan } from '../plan.ts'
 import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
 import { earliest } from '../sql/never.ts'
-import { columnSubject, keysOf } from '../sql/subject.ts'
+import { keysOf } from '../sql/subject.ts'
 import { eventIs, ms, selectionSql } from './selection.ts'
 import { selectionDue } from './selection-due.ts'
 import type { SequenceRule } from './sequence-shape.ts'
@@ -32,7 +32,7 @@ export function sequenceLeaf(rule: SequenceRule, plan: Plan): LeafSql {
       ...(without ? [selectionDue(without, plan, scan, names)] : []),
     ])
   if (per === undefined) return { holds: found, needs, evidence: {}, due }
-  const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', per))})`
+  const keys = `arrayDistinct(${keysOf(plan.property('props', per))})`
   const pass: KeyedPass = { scan, from: eventIs([...names], plan), keys, holds: found }
   return { holds: plan.addKeyed(pass), needs, evidence: {}, due: () => plan.keyedDue(pass, due()) }
 }

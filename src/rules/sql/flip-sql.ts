@@ -4,7 +4,7 @@ import { askedOf, type SinceOperators, type ValueOperators } from '../operators.
 import type { Sql } from './binder.ts'
 import { earliest, never } from './never.ts'
 import type { OperatorContext } from './operator-sql.ts'
-import { plainJson, type Subject } from './subject.ts'
+import { emptyList, plainJson, type Subject } from './subject.ts'
 
 const day = 86_400_000
 /** How far months may be off from their length, in both directions. */
@@ -23,7 +23,7 @@ export function subjectFlip(subject: Subject, operators: ValueOperators, context
   const asked = askedOf(operators).filter((one): one is [Timed, string] => timed.includes(one[0] as Timed))
   const flips = asked.flatMap(([name, value]) => {
     const own = momentFlip(context.calendar.momentIn(subject.text), name, value, context)
-    if (subject.list === undefined) return [own]
+    if (subject.list === undefined || subject.list === emptyList) return [own]
     const inner = momentFlip(context.calendar.momentIn(plainJson('x').text), name, value, context)
     return [own, `arrayMin(arrayPushBack(arrayMap(x -> ${inner}, ${subject.list}), ${never}))`]
   })

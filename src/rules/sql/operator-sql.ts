@@ -4,7 +4,7 @@ import { momentIn } from '../iso-date.ts'
 import { askedOf, type Scalar, type SinceOperators, type ValueOperators } from '../operators.ts'
 import type { Binder, Sql } from './binder.ts'
 import type { CalendarSql } from './calendar-sql.ts'
-import { type Plain, plainJson, type Subject } from './subject.ts'
+import { emptyList, type Plain, plainJson, type Subject } from './subject.ts'
 
 export interface OperatorContext {
   binder: Binder
@@ -24,9 +24,13 @@ function testSql(subject: Subject, name: keyof ValueOperators, value: unknown, c
   if (name === 'ne') return `not ${testSql(subject, 'eq', value, context)}`
   if (name === 'notIn') return `not ${testSql(subject, 'in', value, context)}`
   const test = (plain: Plain) => plainTest(plain, name, value, context)
-  if (subject.list === undefined) return `ifNull(${test(subject)}, 0)`
+  if (subject.isSure && sureTests.has(name)) return test(subject)
+  if (subject.list === undefined || subject.list === emptyList) return `ifNull(${test(subject)}, 0)`
   return `(ifNull(${test(subject)}, 0) or arrayExists(x -> ifNull(${test(plainJson('x'))}, 0), ${subject.list}))`
 }
+
+/** Comparisons with a number that is there are never null. */
+const sureTests = new Set<keyof ValueOperators>(['gt', 'gte', 'lt', 'lte', 'between'])
 
 /** One value by itself; null or false where its type is another. */
 function plainTest(plain: Plain, name: keyof ValueOperators, value: unknown, context: OperatorContext): Sql {

@@ -12,7 +12,14 @@ export class RowNames {
 
   /** The `with` of a select whose text uses some of the names; empty where it uses none. */
   with(text: Sql): Sql {
-    const used = [...new Set([...text.matchAll(/\bw(\d+)\b/g)].map(([, place]) => Number(place)))]
-    return used.length === 0 ? '' : `with ${used.map(place => `${this.#expressions[place]} as w${place}`).join(', ')}`
+    const used = new Set(namesIn(text))
+    // What a name stands for may use others, which have lower numbers.
+    for (const place of used) for (const inner of namesIn(this.#expressions[place] ?? '')) used.add(inner)
+    const ordered = [...used].sort((a, b) => a - b)
+    return ordered.length === 0 ? '' : `with ${ordered.map(place => `${this.#expressions[place]} as w${place}`).join(', ')}`
   }
+}
+
+function namesIn(text: Sql): number[] {
+  return [...text.matchAll(/\bw(\d+)\b/g)].map(([, place]) => Number(place))
 }

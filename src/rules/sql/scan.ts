@@ -52,7 +52,7 @@ export class Scan {
     const named = key ? `, ${key.name}` : ''
     return (
       `select if(m.root = 0, f.leaf, m.root) as profile${named}, ${outer.join(', ')}\n` +
-      `from (${rows.with(inner)} select leaf${keyed}, ${inner} from ${from} group by leaf${named}) as f\n` +
+      `from (${rows.with(inner + keyed)} select leaf${keyed}, ${inner} from ${from} group by leaf${named}) as f\n` +
       `left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
     )
   }
@@ -62,7 +62,7 @@ export class Scan {
     const columns = this.#columns.map(({ fn, args }, index) => `${fn}(${args}) as ${this.#prefix}${index}`).join(', ')
     const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
     const named = key ? `, ${key.name}` : ''
-    return `${rows.with(columns)} select ${profile} as profile${keyed}, ${columns} from ${from} group by profile${named}`
+    return `${rows.with(columns + keyed)} select ${profile} as profile${keyed}, ${columns} from ${from} group by profile${named}`
   }
 }
 

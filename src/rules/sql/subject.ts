@@ -7,6 +7,8 @@ export interface Subject extends Plain {
   list?: Sql
   /** Whether there is anything. */
   present: Sql
+  /** It always is a number. */
+  isSure?: boolean
 }
 
 /** A subject that may be a list. */
@@ -37,9 +39,17 @@ export function jsonSubject(json: Sql): ListSubject {
   return { ...plainJson(json), list: `JSONExtractArrayRaw(${json})`, present: `(${json} not in ('', 'null'))` }
 }
 
-/** A number that is always there. */
+/** The list of what is none. */
+export const emptyList: Sql = "cast([], 'Array(String)')"
+
+/** A number that is always there, unless `present` says when. */
 export function numberSubject(number: Sql, present: Sql = '1'): Subject {
-  return { ...none, number: `toNullable(toFloat64(${number}))`, present }
+  return {
+    ...none,
+    number: present === '1' ? `toFloat64(${number})` : `toNullable(toFloat64(${number}))`,
+    present,
+    isSure: present === '1',
+  }
 }
 
 export function textSubject(text: Sql): Subject {
@@ -47,13 +57,13 @@ export function textSubject(text: Sql): Subject {
 }
 
 /** What stands at a path of a JSON column of events, or of the catalogue's attributes. Typed subcolumns are read where the path is plain; lists go through their JSON. */
-export function columnSubject(binder: Binder, column: 'props' | 'context' | 'attributes', path: string): ListSubject {
+export function columnSubject(binder: Binder, column: 'props' | 'context' | 'attributes', path: string, mayBeList = true): ListSubject {
   const steps = stepsOf(path)
   const listAt = steps.indexOf('[]')
   const names = (listAt < 0 ? steps : steps.slice(0, listAt)).map(step => binder.name(step))
   const value = `${column}.${names.join('.')}`
   const json = `ifNull(toJSONString(${value}), 'null')`
-  const elements = `if(startsWith(dynamicType(${value}), 'Array'), JSONExtractArrayRaw(${json}), cast([], 'Array(String)'))`
+  const elements = mayBeList ? `if(startsWith(dynamicType(${value}), 'Array'), JSONExtractArrayRaw(${json}), ${emptyList})` : emptyList
   if (listAt < 0)
     return {
       number: `coalesce(${value}.:Float64, toFloat64(${value}.:Int64))`,
@@ -63,6 +73,7 @@ export function columnSubject(binder: Binder, column: 'props' | 'context' | 'att
       // An object has no value of its own, only paths below it.
       present: `(isNotNull(${value}) or arrayExists(p -> startsWith(p, ${binder.text(`${path}.`)}), JSONAllPaths(${column})))`,
     }
+  if (!mayBeList) return { ...none, list: emptyList, present: '0' }
   const found = steps.slice(listAt + 1).reduce((sofar, step) => {
     if (step === '[]') return `arrayFlatten(arrayMap(x -> JSONExtractArrayRaw(x), ${sofar}))`
     return `arrayFilter(x -> x not in ('', 'null'), arrayMap(x -> JSONExtractRaw(x, ${binder.text(step)}), ${sofar}))`
@@ -80,17 +91,20 @@ export function columnJson(binder: Binder, path: string, subject: ListSubject): 
 
 /** Array(Float64): every number of the value, of a list its elements. */
 export function numbersOf(subject: ListSubject): Sql {
+  if (subject.list === emptyList) return `if(isNotNull(${subject.number}), [assumeNotNull(${subject.number})], cast([], 'Array(Float64)'))`
   const inList = `arrayMap(x -> JSONExtractFloat(x), arrayFilter(x -> JSONType(x) in ('Int64', 'UInt64', 'Double'), ${subject.list}))`
   return `if(isNotNull(${subject.number}), [assumeNotNull(${subject.number})], ${inList})`
 }
 
 /** Array(String): a key for every plain value, of a list its elements; values of different types differ. */
 export function keysOf(subject: ListSubject): Sql {
+  if (subject.list === emptyList) return `if(isNull(${keyOf(subject)}), ${emptyList}, [assumeNotNull(${keyOf(subject)})])`
   const inner = plainJson('x')
   const inList = `arrayFilter(k -> k != '', arrayMap(x -> ifNull(${keyOf(inner)}, ''), ${subject.list}))`
   return `arrayConcat(if(isNull(${keyOf(subject)}), cast([], 'Array(String)'), [assumeNotNull(${keyOf(subject)})]), ${inList})`
 }
 
-function keyOf({ number, text, bool }: Plain): Sql {
+/** Nullable(String): a key for a plain value. */
+export function keyOf({ number, text, bool }: Plain): Sql {
   return `coalesce(concat('t', ${text}), concat('n', toString(${number})), concat('b', toString(toUInt8(${bool}))))`
 }
