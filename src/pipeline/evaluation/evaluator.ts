@@ -129,14 +129,12 @@ export class Evaluator {
       const asked = this.#waiting.splice(0)
       this.#isHurried = false
       try {
-        const isIdle = await this.#step(fence)
+        const { isIdle, isSettled } = await this.#step(fence)
         await this.#applying
         this.#trouble = undefined
-        if (!isIdle) {
-          this.#waiting.unshift(...asked)
-          continue
-        }
-        for (const resolve of asked) resolve()
+        if (isSettled) for (const resolve of asked) resolve()
+        else this.#waiting.unshift(...asked)
+        if (!isIdle) continue
       } catch (error) {
         this.#waiting.unshift(...asked)
         throw error
@@ -151,8 +149,11 @@ export class Evaluator {
     await releaseEvaluation(postgres, fence)
   }
 
-  /** One look at everything that may wait. @returns whether there was nothing to do */
-  async #step(fence: number): Promise<boolean> {
+  /**
+   * One look at everything that may wait.
+   * @returns whether there was nothing to do, and whether all that waited when it began is done
+   */
+  async #step(fence: number): Promise<{ isIdle: boolean; isSettled: boolean }> {
     const { postgres, definitions, now, storedAsOf } = this.#deps
     await definitions.reload()
     const stored = storedAsOf()
@@ -164,7 +165,7 @@ export class Evaluator {
     if (work.isAll) this.#asOf = Math.min(stored, at)
     this.#deps.metrics.lagSeconds.set(Math.max(0, now() - this.#asOf) / 1000)
     const filled = await this.#fill(fence)
-    return !hasWork && !filled
+    return { isIdle: !hasWork && !filled, isSettled: work.isAll && !filled }
   }
 
   async #tick(fence: number, work: Work, now: number): Promise<void> {
