@@ -18,6 +18,7 @@ import { ensureImportSource } from './collect/sources.ts'
 import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
+import { bulkDefinitionRoutes } from './definitions/bulk-routes.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
 import { createApi } from './http/api.ts'
 import { eventStream } from './http/event-stream.ts'
@@ -136,6 +137,7 @@ export async function startZhike(
           }),
         app => tagRoutes(app, definitionParts),
         app => audienceRoutes(app, definitionParts),
+        app => bulkDefinitionRoutes(app, definitionParts),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander'
 import { Refusal } from '../refusal.ts'
+import { apply } from './commands/apply.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { exportCommand } from './commands/export.ts'
 import { importCommand } from './commands/import.ts'
 import { importEntities } from './commands/import-entities.ts'
 import { keys } from './commands/keys.ts'
@@ -12,7 +14,7 @@ import type { CliCommand, CliContext } from './context.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Output } from './output.ts'
 
-const commands: readonly CliCommand[] = [serve, demo, importCommand, importEntities, keys, sources, rebuild, doctor]
+const commands: readonly CliCommand[] = [serve, demo, importCommand, importEntities, exportCommand, apply, keys, sources, rebuild, doctor]
 
 /** Runs one command line and resolves with its exit code; faults are sentences on `notes`. */
 export async function run(args: readonly string[], given: Omit<CliContext, 'ends'>, version: string): Promise<number> {
