@@ -19,6 +19,7 @@ import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
+import { graphRoutes } from './graph/routes.ts'
 import { createApi } from './http/api.ts'
 import { eventStream } from './http/event-stream.ts'
 import { createLogger, type Logger } from './http/logger.ts'
@@ -136,6 +137,7 @@ export async function startZhike(
           }),
         app => tagRoutes(app, definitionParts),
         app => audienceRoutes(app, definitionParts),
+        app => graphRoutes(app, definitionParts),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })

@@ -1,0 +1,60 @@
+import { z } from '@hono/zod-openapi'
+import { durationOf, durationText } from '../duration.ts'
+import { type Filter, pathText, whereSchema } from '../filter.ts'
+import { type EventRule, eventNames } from './event-shape.ts'
+
+const source = z
+  .strictObject({
+    event: eventNames,
+    prop: pathText.openapi({ description: 'What is preferred stands here; of a list, every element', example: 'category' }),
+    weight: z
+      .union([z.number().positive().max(1e9), pathText])
+      .optional()
+      .openapi({
+        description: 'What one event counts, or the number property that says it (missing or below 0 counts as 0); 1 without it',
+      }),
+    where: whereSchema.optional(),
+  })
+  .refine(({ where = [] }) => !where.some(dependsOnNow), {
+    path: ['where'],
+    message: 'may not depend on the moment (withinLast, withinNext, anniversaryWithin): what is preferred fades by half_life alone',
+  })
+export type DimensionSource = z.output<typeof source>
+
+function dependsOnNow(filter: Filter): boolean {
+  if ('all' in filter) return filter.all.some(dependsOnNow)
+  if ('any' in filter) return filter.any.some(dependsOnNow)
+  if ('not' in filter) return dependsOnNow(filter.not)
+  return filter.withinLast !== undefined || filter.withinNext !== undefined || filter.anniversaryWithin !== undefined
+}
+
+export const preferred = z.union([z.string().min(1).max(500), z.number(), z.boolean()])
+
+export const halfLifeText = durationText.refine(text => 'ms' in durationOf(text), 'a half-life is of fixed length: s, m, h, d or w ("30d")')
+
+/** Where preferences are read from, and how they fade. */
+export const dimensionShape = {
+  from: z.union([source, z.array(source).min(1).max(20)]),
+  half_life: halfLifeText.openapi({ example: '30d' }),
+  min_events: z.int().min(1).max(100_000).default(1).openapi({ description: 'Below so many events nothing is said' }),
+  values: z
+    .array(preferred)
+    .min(1)
+    .max(1000)
+    .optional()
+    .openapi({ description: 'Only these are said; others count in the whole all the same' }),
+}
+export const dimensionSchema = z.strictObject(dimensionShape)
+export type Dimension = z.output<typeof dimensionSchema>
+
+export function sourcesOf({ from }: Pick<Dimension, 'from'>): readonly DimensionSource[] {
+  return Array.isArray(from) ? from : [from]
+}
+
+/** Rules about the events that it reads, for telling what was never seen. */
+export function eventsIn(dimension: Pick<Dimension, 'from'>, path: string): { path: string; rule: EventRule }[] {
+  return sourcesOf(dimension).map(({ event, where, prop }, index) => ({
+    path: Array.isArray(dimension.from) ? `${path}[${index}]` : path,
+    rule: { event, where, distinct: { prop, gte: 1 } },
+  }))
+}
