@@ -98,3 +98,29 @@ test('a dimension of its own is named by tags, which follow when it changes', as
   const own = { ...formatPref, key: undefined, affinity: { ...formatPref.affinity, dimension: 'category' } }
   await refused(clinic.api.call('PUT', '/api/tags/another', own), { status: 422, code: 'dimension-defined' })
 })
+
+test('quantiles are as of their run, and the next run on schedule moves them', async () => {
+  const people = ['a', 'b', 'c', 'd']
+  const pay = (userId: string, total: number) => ({ userId, event: 'Order Completed', properties: { total } })
+  await clinic.send(...people.map((userId, index) => pay(userId, 100 * (index + 1))))
+  await clinic.flush()
+  const document = {
+    zh: '消费分位',
+    kind: 'metric',
+    metric: { event: 'Order Completed', within: '365d', avg: { prop: 'total' } },
+    buckets: { quantiles: 2, labels: ['low', 'high'] },
+    refresh: { daily: '03:00' },
+  }
+  await refused(clinic.api.call('PUT', '/api/tags/monetary', { ...document, refresh: 'realtime' }), { status: 422 })
+  await clinic.api.call('PUT', '/api/tags/monetary', document)
+  await clinic.flush()
+  const levels = () => Promise.all(people.map(async one => (await clinic.portraitOf(one)).tags.monetary))
+  expect(await levels()).toEqual(['low', 'low', 'high', 'high'])
+  await clinic.send(pay('a', 100_000))
+  await clinic.flush()
+  expect(await levels()).toEqual(['low', 'low', 'high', 'high'])
+  clinic.now += day
+  await clinic.flush()
+  expect(await levels()).toEqual(['high', 'low', 'low', 'high'])
+  expect(await clinic.api.call('GET', '/api/tags/monetary')).toMatchObject({ count: 4, lastRun: new Date(clinic.now).toISOString() })
+})

@@ -181,7 +181,7 @@ const since = fc.oneof(
   fc.record({ between: fc.tuple(duration, duration) }),
 )
 
-const path = fc.constantFrom(...paths)
+export const path = fc.constantFrom(...paths)
 const plainFilter: fc.Arbitrary<Filter> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(path, operators).map(([prop, one]) => ({ prop, ...one }) as Filter) },
   { weight: 1, arbitrary: operators.map(one => ({ context: 'n', ...one }) as Filter) },
@@ -229,7 +229,7 @@ const within = fc.oneof(
 const event = fc.oneof(fc.constantFrom<string | string[]>(...names), fc.subarray(names, { minLength: 1 }))
 const optional = { requiredKeys: ['event'] as ['event'] }
 const where = fc.array(filter, { minLength: 1, maxLength: 2 })
-const selection = fc.record({ event, where, within }, optional)
+export const selection = fc.record({ event, where, within }, optional)
 const per = fc.constantFrom('p', 'n', 'list')
 const ofNumbers = fc.tuple(path, numberOperators).map(([prop, one]) => ({ prop, ...one }))
 const measure = fc.oneof(

@@ -21,7 +21,8 @@ const source = z
   })
 export type DimensionSource = z.output<typeof source>
 
-function dependsOnNow(filter: Filter): boolean {
+/** Whether a filter looks at dates from where now is. */
+export function dependsOnNow(filter: Filter): boolean {
   if ('all' in filter) return filter.all.some(dependsOnNow)
   if ('any' in filter) return filter.any.some(dependsOnNow)
   if ('not' in filter) return dependsOnNow(filter.not)
