@@ -35,6 +35,7 @@ import { profileRoutes } from './profiles/routes.ts'
 import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
+import { assignmentRoutes } from './tags/assignment-routes.ts'
 import { portraitsOf } from './tags/portrait.ts'
 import { tagRoutes } from './tags/routes.ts'
 import { version } from './version.ts'
@@ -136,6 +137,15 @@ export async function startZhike(
             derived: () => core.definitions.set().derived,
           }),
         app => tagRoutes(app, definitionParts),
+        app =>
+          assignmentRoutes(app, {
+            definitions: core.definitions,
+            postgres,
+            keys: core.keys,
+            namespaces: core.namespaces,
+            log: core.events,
+            now,
+          }),
         app => audienceRoutes(app, definitionParts),
         app => graphRoutes(app, definitionParts),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
