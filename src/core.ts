@@ -12,6 +12,7 @@ import { type Definitions, openDefinitions } from './definitions/definitions.ts'
 import type { DefinitionSet } from './definitions/set.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
 import { dimensionType } from './graph/dimension-type.ts'
+import { relationType } from './graph/relation-type.ts'
 import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
 import { identityReader } from './identity/read.ts'
@@ -161,7 +162,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   })
   const definitions: Definitions = await openDefinitions({
     postgres,
-    types: [tagType, audienceType, dimensionType],
+    types: [tagType, audienceType, dimensionType, relationType],
     zone: config.timezone,
     now,
   })

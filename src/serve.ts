@@ -147,7 +147,7 @@ export async function startZhike(
             now,
           }),
         app => audienceRoutes(app, definitionParts),
-        app => graphRoutes(app, definitionParts),
+        app => graphRoutes(app, { ...definitionParts, now }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })

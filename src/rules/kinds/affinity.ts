@@ -89,17 +89,26 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
 const least = 2.3e-308
 
 /** Array(Tuple(Array(String) keys, Int64 ms, Float64 weight)) of the events that weigh something, and how many there are with the others. */
-function sourceSql({ event, where, prop, weight = 1 }: DimensionSource, plan: Plan): { entries: Sql; count: Sql } {
-  const own = selectionSql({ event, where }, plan, plan.eventNames)
-  const keys = `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', prop))})`
-  const weighs =
-    typeof weight === 'number'
-      ? `toFloat64(${plan.binder.number(weight)})`
-      : `least(greatest(ifNull(${columnSubject(plan.binder, 'props', weight).number}, 0), 0), 1e100)`
+function sourceSql(source: DimensionSource, plan: Plan): { entries: Sql; count: Sql } {
+  const { own, keys, weight } = weighedSource(source, plan)
   const isOne = `${own} and notEmpty(${keys})`
   return {
-    entries: plan.events.add('groupArrayIf', `tuple(${keys}, ${ms}, ${weighs}), ${isOne} and ${weighs} > 0`),
+    entries: plan.events.add('groupArrayIf', `tuple(${keys}, ${ms}, ${weight}), ${isOne} and ${weight} > 0`),
     count: plan.events.add('countIf', isOne),
+  }
+}
+
+/** Over a row of events: whether it is one of the source's, the keys of what it names (see `keysOf`), and what it weighs when it happens. */
+export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; keys: Sql; weight: Sql; needs: string[] } {
+  const { event, where, prop, weight = 1 } = source
+  return {
+    own: selectionSql({ event, where }, plan, plan.eventNames),
+    keys: `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', prop))})`,
+    weight:
+      typeof weight === 'number'
+        ? `toFloat64(${plan.binder.number(weight)})`
+        : `least(greatest(ifNull(${columnSubject(plan.binder, 'props', weight).number}, 0), 0), 1e100)`,
+    needs: purposesIn(source, plan),
   }
 }
 

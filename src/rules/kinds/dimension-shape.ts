@@ -3,7 +3,7 @@ import { durationOf, durationText } from '../duration.ts'
 import { type Filter, pathText, whereSchema } from '../filter.ts'
 import { type EventRule, eventNames } from './event-shape.ts'
 
-const source = z
+export const dimensionSource = z
   .strictObject({
     event: eventNames,
     prop: pathText.openapi({ description: 'What is preferred stands here; of a list, every element', example: 'category' }),
@@ -19,7 +19,7 @@ const source = z
     path: ['where'],
     message: 'may not depend on the moment (withinLast, withinNext, anniversaryWithin): what is preferred fades by half_life alone',
   })
-export type DimensionSource = z.output<typeof source>
+export type DimensionSource = z.output<typeof dimensionSource>
 
 /** Whether a filter looks at dates from where now is. */
 export function dependsOnNow(filter: Filter): boolean {
@@ -35,7 +35,7 @@ export const halfLifeText = durationText.refine(text => 'ms' in durationOf(text)
 
 /** Where preferences are read from, and how they fade. */
 export const dimensionShape = {
-  from: z.union([source, z.array(source).min(1).max(20)]),
+  from: z.union([dimensionSource, z.array(dimensionSource).min(1).max(20)]),
   half_life: halfLifeText.openapi({ example: '30d' }),
   min_events: z.int().min(1).max(100_000).default(1).openapi({ description: 'Below so many events nothing is said' }),
   values: z

@@ -9,6 +9,10 @@ import type { TagKind } from './kind.ts'
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,63}$/, 'a dimension is lower-case letters, digits and _, beginning with a letter, at most 64')
+const kindOf = 'of a relation a kind of entity may follow: "viewed.product"'
+const named = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})?$/, `a dimension is lower-case letters, digits and _; ${kindOf}`)
 const said = {
   dimension: name.openapi({
     description: 'With `from` it is defined here under this name; without, one that is defined elsewhere',
@@ -25,7 +29,7 @@ const said = {
 const shape = {
   affinity: z.union([
     z.strictObject({ ...said, ...dimensionShape }),
-    z.strictObject({ ...said, values: z.array(preferred).min(1).max(1000).optional() }),
+    z.strictObject({ ...said, dimension: named, values: z.array(preferred).min(1).max(1000).optional() }),
   ]),
 }
 type AffinityTag = z.output<z.ZodObject<typeof shape>>
