@@ -124,3 +124,29 @@ test('quantiles are as of their run, and the next run on schedule moves them', a
   expect(await levels()).toEqual(['high', 'low', 'low', 'high'])
   expect(await clinic.api.call('GET', '/api/tags/monetary')).toMatchObject({ count: 4, lastRun: new Date(clinic.now).toISOString() })
 })
+
+test('a template is filled in and its tags are defined as they come', async () => {
+  const { templates } = await clinic.api.call<{ templates: { key: string; parameters: { name: string }[] }[] }>(
+    'GET',
+    '/api/tags/templates?preset=clinic',
+  )
+  expect(templates.map(({ key }) => key)).toContain('frequent_skincare')
+  expect(templates.find(({ key }) => key === 'recency')?.parameters).toMatchObject([
+    { name: 'order', value: 'Order Completed' },
+    { name: 'days' },
+  ])
+  const filled = await clinic.api.call<{ documents: { key: string }[] }>('POST', '/api/tags/templates/recency', {
+    preset: 'clinic',
+    parameters: { days: [7, 30] },
+  })
+  for (const document of filled.documents) await clinic.api.call('PUT', `/api/tags/${document.key}`, document)
+  await clinic.flush()
+  expect(await clinic.portraitOf('a')).toMatchObject({ tags: { recency: '0-7' } })
+  clinic.now += 7 * day
+  await clinic.flush()
+  expect(await clinic.portraitOf('a')).toMatchObject({ tags: { recency: '7-30' } })
+  await refused(clinic.api.call('POST', '/api/tags/templates/recency', { parameters: { day: 1 } }), {
+    status: 422,
+    details: [{ path: 'day' }],
+  })
+})

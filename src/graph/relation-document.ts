@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { dimensionSource, halfLifeText } from '../rules/kinds/dimension-shape.ts'
+import { halfLifeText, propertySource } from '../rules/kinds/dimension-shape.ts'
 import { about } from './naming.ts'
 
 /** What people are near to; the catalogue may know more kinds. */
@@ -8,7 +8,7 @@ export const entityKind = z
   .regex(/^[a-z][a-z0-9_]{0,63}$/, 'a kind of entity is lower-case letters, digits and _')
   .openapi({ description: 'product, content, service, category, brand, store, advisor or another', example: 'product' })
 
-const source = dimensionSource.safeExtend({ kind: entityKind })
+const source = propertySource.safeExtend({ kind: entityKind })
 
 /** A relation between people and entities, derived from events: each ties the person to what the property names, less with time. */
 export const relationDocument = z

@@ -81,6 +81,9 @@ const dimensions: ReadonlyMap<string, Dimension> = new Map(
       half_life: '1h',
       min_events: 2,
     },
+    daypart: { from: { event: ['View', 'Pay'], time: 'daypart' }, half_life: '2w' },
+    hour: { from: { event: names, time: 'hour' }, half_life: '52w' },
+    weekday: { from: { event: 'Add', time: 'weekday' }, half_life: '1d' },
     items: { from: { event: 'Pay', prop: 'products[].sku', weight: 'o.k' }, half_life: '4w', min_events: 3 },
   }).map(([name, dimension]) => [name, dimensionSchema.parse(dimension)]),
 )
@@ -252,7 +255,10 @@ const fraction = fc.constantFrom(0, 0.0001, 0.01, 0.1, 0.25, 0.5, 0.75, 1)
 const ofFraction = someOf({ eq: fraction, ne: fraction, gt: fraction, gte: fraction, lt: fraction, lte: fraction, exists: fc.boolean() })
 export const affinityRules: fc.Arbitrary<Extract<Rule, { affinity: unknown }>> = fc
   .tuple(
-    fc.record({ dimension: fc.constantFrom(...dimensions.keys()), value: fc.oneof(fc.constantFrom('a', 'b', 1), scalar) }),
+    fc.record({
+      dimension: fc.constantFrom(...dimensions.keys()),
+      value: fc.oneof(fc.constantFrom('a', 'b', 1, 'morning', 'night', 5, 10), scalar),
+    }),
     fc.oneof(
       ofFraction,
       ofFraction.map(strength => ({ strength })),

@@ -4,7 +4,7 @@ import { offsetAt, plus } from './calendar.ts'
 import { durationOf, wholeDays } from './duration.ts'
 import type { Filter } from './filter.ts'
 import { momentIn } from './iso-date.ts'
-import { type Dimension, sourcesOf } from './kinds/dimension-shape.ts'
+import { type Dimension, type DimensionSource, sourcesOf } from './kinds/dimension-shape.ts'
 import { type EventRule, measureNames, namesOf, type Selection } from './kinds/event-shape.ts'
 import type { SequenceRule } from './kinds/sequence-shape.ts'
 import { askedOf, type Scalar, type SinceOperators, type ValueOperators } from './operators.ts'
@@ -377,8 +377,9 @@ function dimensionOf({ affinity }: AffinityRule, { world }: Person): Dimension {
 }
 
 function readByDimension(dimension: Dimension, world: NaiveWorld): string[] {
-  return sourcesOf(dimension).flatMap(({ event, where = [], prop, weight }) => {
-    const props = [prop, ...(typeof weight === 'string' ? [weight] : []), ...where.flatMap(one => propsOf(one, world))]
+  return sourcesOf(dimension).flatMap(source => {
+    const { event, where = [], weight } = source
+    const props = [...('prop' in source ? [source.prop] : []), ...(typeof weight === 'string' ? [weight] : []), ...where.flatMap(one => propsOf(one, world))]
     return namesOf(event).flatMap(name => [name, ...props.map(one => `${name}.${one}`)])
   })
 }
@@ -389,10 +390,15 @@ export function naivePreferences(dimension: Dimension, person: Pick<Person, 'eve
   const h = 'ms' in duration ? duration.ms : Number.NaN
   const counted = sourcesOf(dimension).flatMap(source =>
     person.events
-      .filter(event => isOf(event, source, { ...person, traits: [], consents: [] }) && keysAt(event, source.prop).length > 0)
+      .filter(event => isOf(event, { event: source.event, where: source.where }, { ...person, traits: [], consents: [] }))
+      .filter(event => preferredIn(event, source, person.world.zone).length > 0)
       .map(event => {
         const said = typeof source.weight === 'string' ? valueAt(event.props, source.weight) : (source.weight ?? 1)
-        return { ts: event.ts, keys: new Set(keysAt(event, source.prop)), weight: typeof said === 'number' && said > 0 ? said : 0 }
+        return {
+          ts: event.ts,
+          keys: new Set(preferredIn(event, source, person.world.zone)),
+          weight: typeof said === 'number' && said > 0 ? said : 0,
+        }
       }),
   )
   const weighing = counted.filter(({ weight }) => weight > 0)
@@ -417,4 +423,14 @@ function affinityHolds(rule: AffinityRule, person: Person): boolean {
     holds(preferences ? share : null, operators, person) &&
     (strength === undefined || holds(preferences ? raw / (raw + 3) : null, strength, person))
   )
+}
+
+function preferredIn(event: NaiveEvent, source: DimensionSource, zone: string): string[] {
+  if ('prop' in source) return keysAt(event, source.prop)
+  if ('by' in source) throw new Error('a literal event has no channel')
+  const local = new Date(event.ts + offsetAt(zone, event.ts))
+  if (source.time === 'weekday') return [`${local.getUTCDay() || 7}`]
+  const hour = local.getUTCHours()
+  if (source.time === 'hour') return [`${hour}`]
+  return [JSON.stringify(hour < 6 ? 'night' : hour < 12 ? 'morning' : hour < 18 ? 'afternoon' : 'evening')]
 }

@@ -13,6 +13,11 @@ import { dimensionSchema } from './dimension-shape.ts'
 const { clickhouse } = await testStores()
 const seconds = Number(process.env.ZHIKE_RULES_SECONDS ?? 6)
 const hour = 3_600_000
+/** Beside random ones: these fall due in most histories. */
+const sure = [
+  { affinity: { dimension: 'plain', value: 'a' }, strength: { gte: 0.01 } },
+  { affinity: { dimension: 'daypart', value: 'morning' }, strength: { lt: 0.1 }, gte: 0.2 },
+]
 
 test('shares and strengths are what the naive evaluator says, and keep their truth until they are due', {
   timeout: (seconds + 60) * 1000,
@@ -22,9 +27,10 @@ test('shares and strengths are what the naive evaluator says, and keep their tru
     busyWorlds,
     fc.array(affinityRules, { minLength: 8, maxLength: 8 }),
     async ({ world: all, now }, rules) => {
-      const world: NaiveWorld = { ...all, events: all.events.filter(({ ts }) => ts <= now) }
+      const past = <T extends { ts: number }>(facts: T[]) => facts.filter(({ ts }) => ts <= now)
+      const world: NaiveWorld = { ...all, events: past(all.events), consents: past(all.consents) }
       await store(clickhouse, world)
-      const parsed = rules.map(rule => parseRule(rule))
+      const parsed = [...rules, ...sure].map(rule => parseRule(rule))
       const plan = new Plan(contextOf(world, now))
       const branches = parsed.map(rule => branchOf(rule, plan))
       const columns = branches.map(({ column, due }, index) => `tuple(${column}, ${due()}) as r${index}`)

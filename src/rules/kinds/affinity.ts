@@ -8,7 +8,7 @@ import type { Sql } from '../sql/binder.ts'
 import { earliest, never } from '../sql/never.ts'
 import { holds } from '../sql/operator-sql.ts'
 import { columnSubject, keysOf, numberSubject } from '../sql/subject.ts'
-import { type Dimension, type DimensionSource, sourcesOf } from './dimension-shape.ts'
+import { type Dimension, type DimensionSource, dayparts, sourcesOf } from './dimension-shape.ts'
 import { type EventRule, namesOf } from './event-shape.ts'
 import { ms, selectionSql } from './selection.ts'
 
@@ -66,8 +66,8 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
   const now = binder.whole(context.now)
   const keyOf = (value: Scalar) => {
     const [source] = sources
-    const place = { event: namesOf(source?.event ?? '')[0] ?? '', path: source?.prop ?? '' }
-    const stored = asStoredIn(place, { eq: value }, context.marks, context.blindIndex).eq ?? value
+    const place = { event: namesOf(source?.event ?? '')[0] ?? '', path: source && 'prop' in source ? source.prop : '' }
+    const stored = place.path === '' ? value : (asStoredIn(place, { eq: value }, context.marks, context.blindIndex).eq ?? value)
     if (typeof stored === 'string') return `concat('t', ${binder.text(stored)})`
     return typeof stored === 'number' ? `concat('n', toString(${binder.number(stored)}))` : `'b${stored ? 1 : 0}'`
   }
@@ -100,10 +100,10 @@ function sourceSql(source: DimensionSource, plan: Plan): { entries: Sql; count: 
 
 /** Over a row of events: whether it is one of the source's, the keys of what it names (see `keysOf`), and what it weighs when it happens. */
 export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; keys: Sql; weight: Sql; needs: string[] } {
-  const { event, where, prop, weight = 1 } = source
+  const { event, where, weight = 1 } = source
   return {
     own: selectionSql({ event, where }, plan, plan.eventNames),
-    keys: `arrayDistinct(${keysOf(columnSubject(plan.binder, 'props', prop))})`,
+    keys: keysSql(source, plan),
     weight:
       typeof weight === 'number'
         ? `toFloat64(${plan.binder.number(weight)})`
@@ -112,8 +112,20 @@ export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; 
   }
 }
 
-function purposesIn({ event, where, prop, weight }: DimensionSource, plan: Plan): string[] {
-  const reads: EventRule[] = [{ event, where, distinct: { prop, gte: 1 } }]
+/** Array(String): the keys of what an event names (see `keysOf`). */
+function keysSql(source: DimensionSource, { binder, calendar }: Plan): Sql {
+  if ('prop' in source) return `arrayDistinct(${keysOf(columnSubject(binder, 'props', source.prop))})`
+  if ('by' in source) return `[concat('t', toString(${source.by}))]`
+  const local = calendar.local(ms)
+  if (source.time === 'hour') return `[concat('n', toString(toHour(${local})))]`
+  if (source.time === 'weekday') return `[concat('n', toString(toDayOfWeek(${local})))]`
+  const parts = Object.entries(dayparts).map(([name, until]) => `toHour(${local}) < ${until}, 't${name}'`)
+  return `[multiIf(${parts.join(', ')}, '')]`
+}
+
+function purposesIn(source: DimensionSource, plan: Plan): string[] {
+  const { event, where, weight } = source
+  const reads: EventRule[] = [{ event, where, ...('prop' in source && { distinct: { prop: source.prop, gte: 1 } }) }]
   if (typeof weight === 'string') reads.push({ event, sum: { prop: weight, gte: 0 } })
   return reads.flatMap(rule => purposesOf(rule, plan.context.marks, plan.context.kinds))
 }

@@ -3,23 +3,45 @@ import { durationOf, durationText } from '../duration.ts'
 import { type Filter, pathText, whereSchema } from '../filter.ts'
 import { type EventRule, eventNames } from './event-shape.ts'
 
-export const dimensionSource = z
-  .strictObject({
-    event: eventNames,
-    prop: pathText.openapi({ description: 'What is preferred stands here; of a list, every element', example: 'category' }),
-    weight: z
-      .union([z.number().positive().max(1e9), pathText])
-      .optional()
-      .openapi({
-        description: 'What one event counts, or the number property that says it (missing or below 0 counts as 0); 1 without it',
-      }),
-    where: whereSchema.optional(),
-  })
-  .refine(({ where = [] }) => !where.some(dependsOnNow), {
+const independent = {
+  test: ({ where = [] }: { where?: Filter[] | undefined }) => !where.some(dependsOnNow),
+  fault: {
     path: ['where'],
     message: 'may not depend on the moment (withinLast, withinNext, anniversaryWithin): what is preferred fades by half_life alone',
+  },
+}
+
+const common = {
+  event: eventNames,
+  weight: z
+    .union([z.number().positive().max(1e9), pathText])
+    .optional()
+    .openapi({ description: 'What one event counts, or the number property that says it (missing or below 0 counts as 0); 1 without it' }),
+  where: whereSchema.optional(),
+}
+
+/** Events of which a property names what is preferred. */
+export const propertySource = z
+  .strictObject({
+    ...common,
+    prop: pathText.openapi({ description: 'What is preferred stands here; of a list, every element', example: 'category' }),
   })
+  .refine(independent.test, independent.fault)
+
+const timeSource = z
+  .strictObject({
+    ...common,
+    time: z.enum(['hour', 'weekday', 'daypart']).openapi({ description: 'When it happened, in the workspace’s zone' }),
+  })
+  .refine(independent.test, independent.fault)
+const placeSource = z
+  .strictObject({ ...common, by: z.enum(['channel', 'source']).openapi({ description: 'The way by which the event came' }) })
+  .refine(independent.test, independent.fault)
+const dimensionSource = z.union([propertySource, timeSource, placeSource])
 export type DimensionSource = z.output<typeof dimensionSource>
+
+/** Parts of the day, by the hour in which each ends. */
+export const dayparts = { night: 6, morning: 12, afternoon: 18, evening: 24 } as const
 
 /** Whether a filter looks at dates from where now is. */
 export function dependsOnNow(filter: Filter): boolean {
@@ -54,8 +76,8 @@ export function sourcesOf({ from }: Pick<Dimension, 'from'>): readonly Dimension
 
 /** Rules about the events that it reads, for telling what was never seen. */
 export function eventsIn(dimension: Pick<Dimension, 'from'>, path: string): { path: string; rule: EventRule }[] {
-  return sourcesOf(dimension).map(({ event, where, prop }, index) => ({
+  return sourcesOf(dimension).map((source, index) => ({
     path: Array.isArray(dimension.from) ? `${path}[${index}]` : path,
-    rule: { event, where, distinct: { prop, gte: 1 } },
+    rule: { event: source.event, where: source.where, ...('prop' in source && { distinct: { prop: source.prop, gte: 1 } }) },
   }))
 }

@@ -31,7 +31,11 @@ const measures = {
 const measureNames = Object.keys(measures) as (keyof typeof measures)[]
 const shape = {
   metric: z
-    .strictObject({ ...selection, ...measures })
+    .strictObject({
+      ...selection,
+      ...measures,
+      onlyWhoDid: flag.openapi({ description: 'Who did nothing of it has no value, where a count or a sum would be 0' }),
+    })
     .refine(metric => measureNames.filter(name => metric[name] !== undefined).length === 1, {
       message: `a metric is one of ${measureNames.join(', ')}: "count": true, "sum": { "prop": "total" }`,
     })
@@ -123,7 +127,8 @@ function metricSql(metric: Metric, plan: Plan): MetricSql {
   const own = selectionSql(rule, plan, plan.eventNames)
   const { holds, value = '0' } = measureSql(rule, own, plan.events, plan)
   const isPermitted = permitted(purposesOf(rule, plan.context.marks), plan)
-  const present = plan.column(`toUInt8(${holds}${isPermitted ? ` and ${isPermitted}` : ''})`)
+  const tests = [holds, isPermitted ?? '', metric.onlyWhoDid ? `${plan.events.add('countIf', own)} > 0` : '']
+  const present = plan.column(`toUInt8(${tests.filter(test => test !== '').join(' and ')})`)
   if (metric.sinceLast || metric.sinceFirst) {
     const days = plan.column(`floor((${plan.binder.whole(plan.context.now)} - ${value}) / ${dayMs})`)
     return { present, number: days, text: `toString(${days})`, moment: value }
