@@ -11,6 +11,8 @@ import type { Definition } from './definitions/definition.ts'
 import { type Definitions, openDefinitions } from './definitions/definitions.ts'
 import type { DefinitionSet } from './definitions/set.ts'
 import { type Dictionary, openDictionary } from './dictionary/dictionary.ts'
+import { dimensionType } from './graph/dimension-type.ts'
+import { relationType } from './graph/relation-type.ts'
 import { namespaceCache } from './identity/namespace-cache.ts'
 import type { NamespaceRules } from './identity/namespace-rules.ts'
 import { identityReader } from './identity/read.ts'
@@ -158,7 +160,12 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
     kinds: catalogue.kinds(),
     mayBeList: path => dictionary.lists.has(path),
   })
-  const definitions: Definitions = await openDefinitions({ postgres, types: [tagType, audienceType], zone: config.timezone, now })
+  const definitions: Definitions = await openDefinitions({
+    postgres,
+    types: [tagType, audienceType, dimensionType, relationType],
+    zone: config.timezone,
+    now,
+  })
   const evaluator: Evaluator = new Evaluator({
     postgres,
     clickhouse,

@@ -20,6 +20,7 @@ import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { bulkDefinitionRoutes } from './definitions/bulk-routes.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
+import { graphRoutes } from './graph/routes.ts'
 import { createApi } from './http/api.ts'
 import { eventStream } from './http/event-stream.ts'
 import { createLogger, type Logger } from './http/logger.ts'
@@ -35,6 +36,7 @@ import { profileRoutes } from './profiles/routes.ts'
 import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
+import { assignmentRoutes } from './tags/assignment-routes.ts'
 import { portraitsOf } from './tags/portrait.ts'
 import { tagRoutes } from './tags/routes.ts'
 import { version } from './version.ts'
@@ -136,8 +138,18 @@ export async function startZhike(
             derived: () => core.definitions.set().derived,
           }),
         app => tagRoutes(app, definitionParts),
+        app =>
+          assignmentRoutes(app, {
+            definitions: core.definitions,
+            postgres,
+            keys: core.keys,
+            namespaces: core.namespaces,
+            log: core.events,
+            now,
+          }),
         app => audienceRoutes(app, definitionParts),
         app => bulkDefinitionRoutes(app, definitionParts),
+        app => graphRoutes(app, { ...definitionParts, now }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })

@@ -1,5 +1,6 @@
-/** What is defined once and then worked out for everybody. */
-export type DefinitionKind = 'tag' | 'audience'
+/** What is defined once: tags and audiences are worked out for everybody, a dimension or a relation is what they read. */
+export const definitionKinds = ['tag', 'audience', 'dimension', 'relation'] as const
+export type DefinitionKind = (typeof definitionKinds)[number]
 
 /** A governed document in its present version. */
 export interface Definition<Document = unknown> {

@@ -6,7 +6,7 @@ import { describe } from '../rules/describe.ts'
 import type { RuleContext } from '../rules/plan.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
 import type { Queryable } from '../store/postgres.ts'
-import type { Definition, DefinitionKind } from './definition.ts'
+import { type Definition, type DefinitionKind, definitionKinds } from './definition.ts'
 import { type Definitions, unknownDefinition } from './definitions.ts'
 import { openFills } from './fills.ts'
 import { type Coverage, coverageOf, membersOf } from './membership.ts'
@@ -39,7 +39,7 @@ export interface Named<Kind extends DefinitionKind = DefinitionKind> {
 const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } })
 const fault = z.object({ path: z.string(), message: z.string() })
 const moment = z.iso.datetime().nullable()
-const reference = z.object({ kind: z.enum(['tag', 'audience']), key: z.string() })
+const reference = z.object({ kind: z.enum(definitionKinds), key: z.string() })
 
 /** The routes that every kind of definition has: list, read, write, preview, delete, versions, members. */
 export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts, named: Named): void {

@@ -1,3 +1,5 @@
+import { affinityLeaf } from '../rules/kinds/affinity.ts'
+import type { Dimension } from '../rules/kinds/dimension-shape.ts'
 import { type DerivedRule, type LeafSql, Plan, type RuleContext } from '../rules/plan.ts'
 import { referencesOf } from '../rules/references.ts'
 import { earliest, never } from '../rules/sql/never.ts'
@@ -7,13 +9,20 @@ import type { Assessed } from './assessed.ts'
 import type { Definition, DefinitionKind } from './definition.ts'
 import type { DefinitionType, Refresh } from './type.ts'
 
-/** All tags and audiences of a moment, and how one is read inside of a rule. */
+/** A dimension, and the definition that it is part of. */
+export interface DefinedDimension {
+  by: Definition
+  dimension: Dimension
+}
+
+/** All definitions of a moment, and how one is read inside of a rule. */
 export class DefinitionSet {
   readonly all: readonly Definition[]
   /** Of the store, when this was read. */
   readonly revision: number
   readonly #types: ReadonlyMap<DefinitionKind, DefinitionType>
   readonly #byName: ReadonlyMap<string, Definition>
+  #dimensions: ReadonlyMap<string, readonly DefinedDimension[]> | undefined
   readonly #inPlan = new WeakMap<Plan, Map<string, Assessed>>()
   readonly #reads = new Map<number, ReadonlySet<string>>()
 
@@ -54,9 +63,24 @@ export class DefinitionSet {
 
   /** What a definition refers to directly; names that nobody has are left out. */
   referencesOf(definition: Definition): Definition[] {
-    const rules = this.typeOf(definition).rulesOf(definition.document)
+    const type = this.typeOf(definition)
+    const rules = type.rulesOf(definition.document)
     const found = rules.flatMap(({ rule }) => referencesOf(rule)).flatMap(({ rule }) => this.#referred(rule) ?? [])
-    return [...new Set(found)]
+    const dimensions = type.dimensionsOf?.(definition.document) ?? []
+    return [...new Set([...found, ...dimensions.flatMap(name => this.dimension(name)?.by ?? [])])]
+  }
+
+  /** The dimension of this name; whoever defined it first, where several do. */
+  dimension(name: string): DefinedDimension | undefined {
+    return this.dimensionsNamed(name)[0]
+  }
+
+  dimensionsNamed(name: string): readonly DefinedDimension[] {
+    this.#dimensions ??= Map.groupBy(
+      this.all.flatMap(by => (this.typeOf(by).defines?.(by) ?? []).map(one => ({ ...one, by }))),
+      one => one.name,
+    )
+    return this.#dimensions.get(name) ?? []
   }
 
   /** What refers to it directly. */
@@ -68,7 +92,7 @@ export class DefinitionSet {
   withDependents(definition: Definition): Definition[] {
     const found = new Set([definition])
     for (const one of found) for (const user of this.usersOf(one)) if (this.refreshOf(user) === 'live') found.add(user)
-    return [...found]
+    return [...found].filter(one => this.refreshOf(one) !== 'never')
   }
 
   /** The way from a definition back to itself, by keys; undefined where there is none. */
@@ -97,8 +121,12 @@ export class DefinitionSet {
 
   /** How a rule reads what it refers to; undefined for names that nobody has. */
   readonly derived = (rule: DerivedRule, plan: Plan): LeafSql | undefined => {
+    if ('affinity' in rule) {
+      const found = this.dimension(rule.affinity.dimension)
+      return found && affinityLeaf(rule, found.dimension, plan)
+    }
     const definition = this.#referred(rule)
-    if (!definition || 'affinity' in rule) return undefined
+    if (!definition) return undefined
     const assessed = this.refreshOf(definition) === 'live' ? this.assessed(definition, plan) : this.#input(definition, plan)
     const { value, score, due, choice } = assessed
     // Each is named once: the store takes a named expression as often as it is named.
@@ -121,7 +149,7 @@ export class DefinitionSet {
   assessed(definition: Definition, plan: Plan): Assessed {
     return this.#once(plan, `${definition.id}`, () => {
       const type = this.typeOf(definition)
-      return plan.definition(type.isExempt(definition.document), () => type.assess(definition, plan))
+      return plan.definition(type.isExempt(definition.document), () => type.assess(definition, plan, this))
     })
   }
 
@@ -152,6 +180,6 @@ export class DefinitionSet {
   #referred(rule: DerivedRule): Definition | undefined {
     if ('tag' in rule) return this.find('tag', rule.tag)
     if ('audience' in rule) return this.find('audience', rule.audience)
-    return undefined
+    return this.dimension(rule.affinity.dimension)?.by
   }
 }

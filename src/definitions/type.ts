@@ -1,17 +1,25 @@
 import type { z } from '@hono/zod-openapi'
+import type { Dimension } from '../rules/kinds/dimension-shape.ts'
 import type { Plan } from '../rules/plan.ts'
 import type { Rule } from '../rules/schema.ts'
 import type { Assessed } from './assessed.ts'
 import type { Definition, DefinitionKind } from './definition.ts'
 import type { Schedule } from './schedule.ts'
+import type { DefinitionSet } from './set.ts'
 
 /**
  * When it is worked out: `live` with every fact and as time passes; on a schedule; or once, when it is defined (a frozen list).
- * What is not live is an input to rules that refer to it.
+ * What is not live is an input to rules that refer to it. `never`: it is nothing that anybody has.
  */
-export type Refresh = 'live' | 'once' | Schedule
+export type Refresh = 'live' | 'once' | 'never' | Schedule
 
-/** What tags and audiences have in common: how their documents are read and worked out. */
+/** A dimension under the name by which affinities ask for it. */
+export interface NamedDimension {
+  name: string
+  dimension: Dimension
+}
+
+/** What every kind of definition has in common: how their documents are read and worked out. */
 export interface DefinitionType<Document = unknown> {
   kind: DefinitionKind
   schema: z.ZodType<Document>
@@ -20,7 +28,13 @@ export interface DefinitionType<Document = unknown> {
   refreshOf(document: Document): Refresh
   /** Definitions that protect or serve the person read sensitive data without its consent. */
   isExempt(document: Document): boolean
-  assess(definition: Definition<Document>, plan: Plan): Assessed
+  assess(definition: Definition<Document>, plan: Plan, set: DefinitionSet): Assessed
+  /** The dimensions that it defines. */
+  defines?(definition: Definition<Document>): readonly NamedDimension[]
+  /** The dimensions that it reads besides those of its rules, by name. */
+  dimensionsOf?(document: Document): readonly string[]
+  /** Rules about the events that it reads besides those of its rules: names that were never seen are told. */
+  eventsOf?(document: Document): readonly { path: string; rule: Rule }[]
   /** Whether its values are not known beforehand; they are, without this. */
   isOpen?(document: Document): boolean
   /** What a run works out for itself before anybody is assessed; kept as `definition.run`. */

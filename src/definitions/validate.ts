@@ -19,15 +19,21 @@ export function validate(
   observed: Observed,
   entries: readonly Entry[],
 ): RefusalDetail[] {
-  const warnings = set
-    .typeOf(definition)
-    .rulesOf(definition.document)
-    .flatMap(({ path, rule }) =>
-      within(path, () => {
-        parseRule(rule)
-        return check(rule, observed, context.marks, entries)
-      }).map(one => ({ ...one, path: [path, one.path].filter(Boolean).join('.') })),
-    )
+  const type = set.typeOf(definition)
+  for (const { name } of type.defines?.(definition) ?? [])
+    for (const { by } of set.dimensionsNamed(name))
+      if (by.id !== definition.id)
+        throw new Refusal(
+          422,
+          'dimension-defined',
+          `the dimension ${name} is defined by the ${by.kind} ${by.key}: name it without "from", or take another name`,
+        )
+  const warnings = [...type.rulesOf(definition.document), ...(type.eventsOf?.(definition.document) ?? [])].flatMap(({ path, rule }) =>
+    within(path, () => {
+      parseRule(rule)
+      return check(rule, observed, context.marks, entries)
+    }).map(one => ({ ...one, path: [path, one.path].filter(Boolean).join('.') })),
+  )
   const plan = new Plan({ ...context, derived: set.derived })
   const assessed = set.assessed(definition, plan)
   statement(plan, [...plan.columns, `${assessed.value} as value`, `${assessed.due()} as due`], {})

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Json, JsonObject } from '../collect/event.ts'
+import { isTagTrait } from '../collect/tag-trait.ts'
 import type { Queryable } from '../store/postgres.ts'
 import { hides, type MarkedPath, type Marks, markAt } from './marks.ts'
 import { type ObservedRows, saveObserved } from './observed.ts'
@@ -66,7 +67,8 @@ export class Observer {
       const known = this.events.get(event.event) ?? this.added(event.event)
       if (known) this.observeEvent(known, event)
       else this.eventsLeftOut++
-      for (const change of event.traits) this.observeTrait(change.key, change.op === 'set' ? change.value : null, event.receivedAt)
+      for (const change of event.traits)
+        if (!isTagTrait(change.key)) this.observeTrait(change.key, change.op === 'set' ? change.value : null, event.receivedAt)
     }
   }
 

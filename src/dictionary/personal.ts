@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { CanonicalEvent, Json, JsonObject, TraitChange } from '../collect/event.ts'
+import { isTagTrait } from '../collect/tag-trait.ts'
 import type { BlindIndex } from '../privacy/keys.ts'
 import type { MarkedPath, Marks } from './marks.ts'
 import { isPersonal, type KeySort, type PersonalSort, type Place, placeInside, sortOfKey } from './personal-keys.ts'
@@ -31,6 +32,7 @@ export function redact(event: CanonicalEvent, blindIndex: BlindIndexOf, marks: M
 
 /** A personal trait is kept sealed in PostgreSQL; ClickHouse gets `hiddenTrait` and the facets. */
 export function isPersonalTrait(key: string, marks: Marks): boolean {
+  if (isTagTrait(key)) return false
   return marks.ofTrait(key)?.personal ?? isPersonal(sortOfKey(key, 'person'))
 }
 
@@ -74,12 +76,20 @@ const hiders = new WeakMap<BlindIndexOf, Hide>()
 
 function cleanTraits(traits: TraitChange[], hide: Hide, marks: Marks): TraitChange[] {
   const cleaned = traits.flatMap(change => {
+    if (isTagTrait(change.key)) return [withoutPersonal(change, hide)]
     if (sortOfKey(change.key, 'person') === 'secret') return []
     if (change.op === 'unset' || isPersonalTrait(change.key, marks) || marks.ofTrait(change.key)?.personal === false) return [change]
     const value = cleanChild(change.key, change.value, 'person', undefined, hide)
     return value === undefined || value === null ? [] : value === change.value ? [change] : [{ ...change, value }]
   })
   return cleaned.length === traits.length && cleaned.every((change, index) => change === traits[index]) ? traits : cleaned
+}
+
+/** The name of a tag says nothing of what its value is; what looks personal in that is hidden all the same. */
+function withoutPersonal(change: TraitChange, hide: Hide): TraitChange {
+  if (change.op === 'unset') return change
+  const value = cleanValue(change.value, 'thing', 'thing', undefined, hide)
+  return value === change.value || value === null ? change : { ...change, value }
 }
 
 function cleanObject(object: JsonObject, place: Place, marked: MarkedPath | undefined, hide: Hide): JsonObject {

@@ -1,4 +1,5 @@
 import type { Json } from '../collect/event.ts'
+import { isTagTrait } from '../collect/tag-trait.ts'
 import { findIdentifier, type IdentifierMark, identifiersOf, leavesOf } from '../identity/find.ts'
 import type { NamespaceRules } from '../identity/namespace-rules.ts'
 import type { Keys } from '../privacy/keys.ts'
@@ -96,7 +97,8 @@ function mirrored(
 
 function valuesOf(leaves: readonly LeafTraits[], kind: 'traits' | 'personal', winOf: (key: string) => Win, now: number): [string, Json][] {
   const merged = new Map<string, Candidate[]>()
-  for (const leaf of leaves) for (const [key, candidates] of leaf[kind]) merged.set(key, [...(merged.get(key) ?? []), ...candidates])
+  for (const leaf of leaves)
+    for (const [key, candidates] of leaf[kind]) if (!isTagTrait(key)) merged.set(key, [...(merged.get(key) ?? []), ...candidates])
   return [...merged]
     .flatMap(([key, candidates]): [string, Json][] => {
       const value = valueAt(candidates, winOf(key), now)

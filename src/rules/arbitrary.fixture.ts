@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../collect/event.ts'
 import type { Filter } from './filter.ts'
+import { type Dimension, dimensionSchema } from './kinds/dimension-shape.ts'
 import type { NaiveWorld } from './naive.fixture.ts'
 import type { Rule } from './schema.ts'
 
@@ -68,50 +69,75 @@ const offset = fc.oneof(
   fc.integer({ min: -40 * 24, max: 2 }).map(hours => hours * hour),
 )
 
-export const worlds: fc.Arbitrary<{ world: NaiveWorld; now: number }> = fc
-  .record({
-    now: fc.constantFrom(...moments),
-    zone: fc.constantFrom(...zones),
-    events: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, event: fc.constantFrom(...names), props }), {
-      maxLength: 60,
-    }),
-    traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u', 'm'), value }), {
-      maxLength: 15,
-    }),
-    consents: fc.array(
-      fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, purpose: fc.constant('medical'), given: fc.boolean() }),
-      { maxLength: 10 },
-    ),
-    merged: fc.array(fc.tuple(fc.integer({ min: 5, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
-    sensitive: fc.subarray(['trait:t', 'trait:m', 'Pay', 'View.n', 'Add.p']),
-    entities: fc.uniqueArray(
-      fc.record({ kind: fc.constantFrom('thing', 'place'), id: fc.constantFrom('a', 'b', '1', '2', ''), attributes }),
-      {
-        selector: ({ kind, id }) => `${kind}:${id}`,
-      },
-    ),
-    since: fc.record({ entry: offset, step: offset }),
-  })
-  .map(({ now, zone, events, traits, consents, merged, sensitive, entities, since }) => {
-    let position = 0
-    const placed = <T extends { at: number }>({ at, ...fact }: T) => ({ ...fact, ts: now + at, position: ++position })
-    const world = {
-      zone,
-      events: events.map(one => ({ ...placed(one), context: { n: one.props.n ?? null } })),
-      traits: traits.map(placed),
-      consents: consents.map(placed),
-      roots: new Map(merged),
-      sensitive: new Map(sensitive.map(place => [place, 'medical'] as const)),
-      kinds: [
-        { key: 'thing', namedBy: ['p', 'products[].sku'] },
-        { key: 'place', namedBy: ['o.k', 'list'] },
+/** One half-life is so short that most of what happened has all but vanished. */
+const dimensions: ReadonlyMap<string, Dimension> = new Map(
+  Object.entries({
+    plain: { from: { event: 'View', prop: 'p' }, half_life: '1d' },
+    weighed: {
+      from: [
+        { event: ['View', 'Add'], prop: 'list', weight: 'n' },
+        { event: 'Add', prop: 'p', weight: 2.5, where: [{ not: { prop: 'n', eq: 2 } }] },
       ],
-      entities,
-      mirrors: new Map([['m', 'medical']]),
-      since: { entry: now + since.entry, step: now + since.step },
-    }
-    return { world, now }
-  })
+      half_life: '1h',
+      min_events: 2,
+    },
+    daypart: { from: { event: ['View', 'Pay'], time: 'daypart' }, half_life: '2w' },
+    hour: { from: { event: names, time: 'hour' }, half_life: '52w' },
+    weekday: { from: { event: 'Add', time: 'weekday' }, half_life: '1d' },
+    items: { from: { event: 'Pay', prop: 'products[].sku', weight: 'o.k' }, half_life: '4w', min_events: 3 },
+  }).map(([name, dimension]) => [name, dimensionSchema.parse(dimension)]),
+)
+
+const worldsOf = (size: 'small' | 'medium'): fc.Arbitrary<{ world: NaiveWorld; now: number }> =>
+  fc
+    .record({
+      now: fc.constantFrom(...moments),
+      zone: fc.constantFrom(...zones),
+      events: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, event: fc.constantFrom(...names), props }), {
+        maxLength: 60,
+        size,
+      }),
+      traits: fc.array(fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, key: fc.constantFrom('t', 'u', 'm'), value }), {
+        maxLength: 15,
+      }),
+      consents: fc.array(
+        fc.record({ leaf: fc.integer({ min: 1, max: 8 }), at: offset, purpose: fc.constant('medical'), given: fc.boolean() }),
+        { maxLength: 10 },
+      ),
+      merged: fc.array(fc.tuple(fc.integer({ min: 5, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
+      sensitive: fc.subarray(['trait:t', 'trait:m', 'Pay', 'View.n', 'Add.p']),
+      entities: fc.uniqueArray(
+        fc.record({ kind: fc.constantFrom('thing', 'place'), id: fc.constantFrom('a', 'b', '1', '2', ''), attributes }),
+        {
+          selector: ({ kind, id }) => `${kind}:${id}`,
+        },
+      ),
+      since: fc.record({ entry: offset, step: offset }),
+    })
+    .map(({ now, zone, events, traits, consents, merged, sensitive, entities, since }) => {
+      let position = 0
+      const placed = <T extends { at: number }>({ at, ...fact }: T) => ({ ...fact, ts: now + at, position: ++position })
+      const world = {
+        zone,
+        events: events.map(one => ({ ...placed(one), context: { n: one.props.n ?? null } })),
+        traits: traits.map(placed),
+        consents: consents.map(placed),
+        roots: new Map(merged),
+        sensitive: new Map(sensitive.map(place => [place, 'medical'] as const)),
+        kinds: [
+          { key: 'thing', namedBy: ['p', 'products[].sku'] },
+          { key: 'place', namedBy: ['o.k', 'list'] },
+        ],
+        entities,
+        mirrors: new Map([['m', 'medical']]),
+        since: { entry: now + since.entry, step: now + since.step },
+        dimensions,
+      }
+      return { world, now }
+    })
+export const worlds = worldsOf('small')
+/** With many events of each person. */
+export const busyWorlds = worldsOf('medium')
 
 const number = fc.constantFrom(0, 1, 1.5, 2, 3)
 const duration = fc.constantFrom(...durations)
@@ -158,7 +184,7 @@ const since = fc.oneof(
   fc.record({ between: fc.tuple(duration, duration) }),
 )
 
-const path = fc.constantFrom(...paths)
+export const path = fc.constantFrom(...paths)
 const plainFilter: fc.Arbitrary<Filter> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(path, operators).map(([prop, one]) => ({ prop, ...one }) as Filter) },
   { weight: 1, arbitrary: operators.map(one => ({ context: 'n', ...one }) as Filter) },
@@ -206,7 +232,7 @@ const within = fc.oneof(
 const event = fc.oneof(fc.constantFrom<string | string[]>(...names), fc.subarray(names, { minLength: 1 }))
 const optional = { requiredKeys: ['event'] as ['event'] }
 const where = fc.array(filter, { minLength: 1, maxLength: 2 })
-const selection = fc.record({ event, where, within }, optional)
+export const selection = fc.record({ event, where, within }, optional)
 const per = fc.constantFrom('p', 'n', 'list')
 const ofNumbers = fc.tuple(path, numberOperators).map(([prop, one]) => ({ prop, ...one }))
 const measure = fc.oneof(
@@ -225,7 +251,23 @@ const step = fc.record({ event, where, within: fc.constantFrom('1h', '1d', '1w')
 const sequenceRule = fc
   .record({ sequence: fc.array(step, { minLength: 2, maxLength: 4 }), per, without: selection, within }, { requiredKeys: ['sequence'] })
   .map(({ sequence: [{ within: _, ...first } = { event: 'View' }, ...rest], ...more }) => ({ sequence: [first, ...rest], ...more }) as Rule)
+const fraction = fc.constantFrom(0, 0.0001, 0.01, 0.1, 0.25, 0.5, 0.75, 1)
+const ofFraction = someOf({ eq: fraction, ne: fraction, gt: fraction, gte: fraction, lt: fraction, lte: fraction, exists: fc.boolean() })
+export const affinityRules: fc.Arbitrary<Extract<Rule, { affinity: unknown }>> = fc
+  .tuple(
+    fc.record({
+      dimension: fc.constantFrom(...dimensions.keys()),
+      value: fc.oneof(fc.constantFrom('a', 'b', 1, 'morning', 'night', 5, 10), scalar),
+    }),
+    fc.oneof(
+      ofFraction,
+      ofFraction.map(strength => ({ strength })),
+      fc.tuple(ofFraction, ofFraction).map(([share, strength]) => ({ ...share, strength })),
+    ),
+  )
+  .map(([affinity, asked]) => ({ affinity, ...asked }))
 const leaf: fc.Arbitrary<Rule> = fc.oneof(
+  { weight: 2, arbitrary: affinityRules },
   { weight: 4, arbitrary: eventRule },
   { weight: 2, arbitrary: sequenceRule },
   { weight: 2, arbitrary: fc.tuple(fc.constantFrom('t', 'u', 'm'), operators).map(([trait, one]) => ({ trait, ...one }) as Rule) },

@@ -4,10 +4,11 @@ import { offsetAt, plus } from './calendar.ts'
 import { durationOf, wholeDays } from './duration.ts'
 import type { Filter } from './filter.ts'
 import { momentIn } from './iso-date.ts'
+import { type Dimension, type DimensionSource, sourcesOf } from './kinds/dimension-shape.ts'
 import { type EventRule, measureNames, namesOf, type Selection } from './kinds/event-shape.ts'
 import type { SequenceRule } from './kinds/sequence-shape.ts'
 import { askedOf, type Scalar, type SinceOperators, type ValueOperators } from './operators.ts'
-import type { Rule } from './schema.ts'
+import type { AffinityRule, Rule } from './schema.ts'
 import type { Window } from './window.ts'
 
 export interface NaiveEvent {
@@ -50,6 +51,8 @@ export interface NaiveWorld {
   kinds?: EntityKind[]
   entities?: NaiveEntity[]
   since?: { entry?: number; step?: number }
+  /** By name. */
+  dimensions?: ReadonlyMap<string, Dimension>
 }
 
 /** True, false, or unknown. */
@@ -93,7 +96,8 @@ function verdict(rule: Rule, person: Person): Verdict {
     if (verdicts.filter(one => one === true).length >= rule.atLeast) return true
     return verdicts.filter(one => one !== false).length >= rule.atLeast ? null : false
   }
-  const isKnown = readBy(rule, person.world).every(place => {
+  const dimension = 'affinity' in rule ? dimensionOf(rule, person) : undefined
+  const isKnown = (dimension ? readByDimension(dimension, person.world) : readBy(rule, person.world)).every(place => {
     const purpose = person.world.sensitive.get(place)
     return purpose === undefined || isGiven(purpose, person)
   })
@@ -102,6 +106,7 @@ function verdict(rule: Rule, person: Person): Verdict {
   if ('trait' in rule) return holds(traitValue(rule.trait, person), rule, person)
   if ('sequence' in rule) return sequenceHolds(rule, person)
   if ('event' in rule) return eventHolds(rule, person)
+  if ('affinity' in rule) return affinityHolds(rule, person)
   throw new Error('not a fact')
 }
 
@@ -363,4 +368,73 @@ function daysToAnniversary(ts: number, now: number, zone: string): number {
     return Date.UTC(y, born.getUTCMonth(), isLeapDay && !isLeap ? 28 : born.getUTCDate()) / dayMs
   }
   return inYear(year) >= today ? inYear(year) - today : inYear(year + 1) - today
+}
+
+function dimensionOf({ affinity }: AffinityRule, { world }: Person): Dimension {
+  const found = world.dimensions?.get(affinity.dimension)
+  if (!found) throw new Error('no such dimension')
+  return found
+}
+
+function readByDimension(dimension: Dimension, world: NaiveWorld): string[] {
+  return sourcesOf(dimension).flatMap(source => {
+    const { event, where = [], weight } = source
+    const props = [
+      ...('prop' in source ? [source.prop] : []),
+      ...(typeof weight === 'string' ? [weight] : []),
+      ...where.flatMap(one => propsOf(one, world)),
+    ]
+    return namesOf(event).flatMap(name => [name, ...props.map(one => `${name}.${one}`)])
+  })
+}
+
+/** Section 7: what each value of the dimension weighs, in the order of the values' JSON; undefined where nothing is said. */
+export function naivePreferences(dimension: Dimension, person: Pick<Person, 'events' | 'now' | 'world'>) {
+  const duration = durationOf(dimension.half_life)
+  const h = 'ms' in duration ? duration.ms : Number.NaN
+  const counted = sourcesOf(dimension).flatMap(source =>
+    person.events
+      .filter(event => isOf(event, { event: source.event, where: source.where }, { ...person, traits: [], consents: [] }))
+      .filter(event => preferredIn(event, source, person.world.zone).length > 0)
+      .map(event => {
+        const said = typeof source.weight === 'string' ? valueAt(event.props, source.weight) : (source.weight ?? 1)
+        return {
+          ts: event.ts,
+          keys: new Set(preferredIn(event, source, person.world.zone)),
+          weight: typeof said === 'number' && said > 0 ? said : 0,
+        }
+      }),
+  )
+  const weighing = counted.filter(({ weight }) => weight > 0)
+  if (counted.length < dimension.min_events || weighing.length === 0) return undefined
+  // Shares do not depend on the moment that everything is weighed at: at the latest event nothing that matters vanishes.
+  const latest = Math.max(...weighing.map(({ ts }) => ts))
+  const sums = new Map<string, number>()
+  for (const { ts, keys, weight } of weighing)
+    for (const key of keys) sums.set(key, (sums.get(key) ?? 0) + weight * 2 ** ((ts - latest) / h))
+  const total = [...sums.values()].reduce((sum, one) => sum + one, 0)
+  const faded = 2 ** ((latest - person.now) / h)
+  return [...sums]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, sum]) => ({ key, share: Math.round((sum / total) * 1e6) / 1e6, raw: sum > 0 ? Math.max(sum * faded, 2.3e-308) : 0 }))
+}
+
+function affinityHolds(rule: AffinityRule, person: Person): boolean {
+  const preferences = naivePreferences(dimensionOf(rule, person), person)
+  const { share, raw } = preferences?.find(({ key }) => key === JSON.stringify(rule.affinity.value)) ?? { share: 0, raw: 0 }
+  const { affinity: _, strength, ...operators } = rule
+  return (
+    holds(preferences ? share : null, operators, person) &&
+    (strength === undefined || holds(preferences ? raw / (raw + 3) : null, strength, person))
+  )
+}
+
+function preferredIn(event: NaiveEvent, source: DimensionSource, zone: string): string[] {
+  if ('prop' in source) return keysAt(event, source.prop)
+  if ('by' in source) throw new Error('a literal event has no channel')
+  const local = new Date(event.ts + offsetAt(zone, event.ts))
+  if (source.time === 'weekday') return [`${local.getUTCDay() || 7}`]
+  const hour = local.getUTCHours()
+  if (source.time === 'hour') return [`${hour}`]
+  return [JSON.stringify(hour < 6 ? 'night' : hour < 12 ? 'morning' : hour < 18 ? 'afternoon' : 'evening')]
 }

@@ -2,6 +2,7 @@ import { type Marks, marksOf } from '../dictionary/marks.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
 import { compile, statementSettings } from './compile.ts'
+import { affinityLeaf } from './kinds/affinity.ts'
 import type { NaiveWorld, Verdict } from './naive.fixture.ts'
 import type { RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
@@ -49,6 +50,10 @@ export function contextOf(world: NaiveWorld, now: number): RuleContext {
     mirrorOf: trait => world.mirrors?.get(trait),
     ...(world.kinds && { kinds: world.kinds }),
     ...(world.since && { since: world.since }),
+    derived(rule, plan) {
+      const dimension = 'affinity' in rule ? world.dimensions?.get(rule.affinity.dimension) : undefined
+      return 'affinity' in rule && dimension ? affinityLeaf(rule, dimension, plan) : undefined
+    },
   }
 }
 

@@ -15,6 +15,13 @@ test('values are bound, and a date in JSON stays the text that was sent', async 
   expect(await clickhouse.query('select count() as n from j where p.day = {day:String}', { day: "it's" })).toEqual([{ n: 1 }])
 })
 
+test('the values of a list in JSON keep their types', async () => {
+  await clickhouse.command('create table lists (p JSON) engine = Memory')
+  const lists = { a: [true, null, 1.5], b: [false, 2], c: [true, 'x'], d: [1, 'x'], e: [true, 1, 'x', null], f: [1, 2.5], g: ['x', null] }
+  await clickhouse.insert('lists', JSON.stringify({ p: lists }))
+  expect(await clickhouse.query('select p from lists')).toEqual([{ p: lists }])
+})
+
 test('a 64-bit integer is a number where that is exact and text where it is not', async () => {
   expect(
     await clickhouse.query(

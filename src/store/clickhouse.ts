@@ -30,6 +30,10 @@ const settings: Record<string, string | number> = {
   // "2026-10-01" stays text: a property is what was sent.
   input_format_try_infer_dates: 0,
   input_format_try_infer_datetimes: 0,
+  // And so do the values of a list of several types: [true, 1.5], [true, "a"], [1, "a"].
+  input_format_json_read_bools_as_numbers: 0,
+  input_format_json_read_bools_as_strings: 0,
+  input_format_json_read_numbers_as_strings: 0,
   output_format_json_quote_64bit_integers: 0,
   // Days and hours in statements mean the same on every server.
   session_timezone: 'UTC',

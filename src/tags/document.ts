@@ -34,5 +34,10 @@ const kinds = tagKinds.map(kind => z.strictObject({ ...common, kind: z.literal(k
 /** A tag as it is defined. */
 export const tagDocument = z
   .discriminatedUnion('kind', kinds as [(typeof kinds)[number], ...(typeof kinds)[number][]])
+  .superRefine((document, context) => {
+    const kind = tagKinds.find(({ key }) => key === document.kind)
+    const message = document.refresh === 'realtime' ? kind?.onSchedule?.(document as never) : undefined
+    if (message) context.addIssue({ code: 'custom', path: ['refresh'], message })
+  })
   .openapi('TagDocument')
 export type TagDocument = z.output<typeof tagDocument>

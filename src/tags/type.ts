@@ -10,7 +10,11 @@ export const tagType: DefinitionType<TagDocument> = {
   rulesOf: document => kindOf(document).rulesOf(document as never),
   refreshOf: ({ refresh }) => (refresh === 'realtime' ? 'live' : refresh),
   isExempt: ({ purpose }) => purpose !== undefined,
-  assess: (definition, plan) => kindOf(definition.document).assess(definition.document as never, plan, definition),
+  assess: (definition, plan, set) => kindOf(definition.document).assess(definition.document as never, plan, definition, set),
+  isOpen: document => kindOf(document).isOpen?.(document as never) ?? false,
+  defines: ({ document }) => kindOf(document).defines?.(document as never) ?? [],
+  dimensionsOf: document => kindOf(document).dimensionsOf?.(document as never) ?? [],
+  eventsOf: document => kindOf(document).eventsOf?.(document as never) ?? [],
   prepare: async ({ document }, runner) => kindOf(document).prepare?.(document as never, runner),
 }
 

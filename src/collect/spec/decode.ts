@@ -1,6 +1,7 @@
 import type { CanonicalEvent, IdentityOperation, Json, JsonObject, TraitChange } from '../event.ts'
 import type { DecodedRequest } from '../format.ts'
 import { storable } from '../representable.ts'
+import { isTagTrait } from '../tag-trait.ts'
 import { channelOf, isClientSide } from './channel.ts'
 import { consentsOf } from './consents.ts'
 import { identifiersOf, previousOf } from './identifiers.ts'
@@ -79,10 +80,11 @@ function withoutIdentifiers({ traits, externalIds, externalId, device, ...rest }
   return { ...rest, device: deviceWithoutId }
 }
 
+/** A sender has no say in what is assigned by hand: such a key is passed over, the others count. */
 function traitsOf(traits: Record<string, unknown>): TraitChange[] {
-  return Object.entries(traits).map(([key, value]) =>
-    value === null ? { key, op: 'unset' } : { key, op: 'set', value: storable(value) as Exclude<Json, null> },
-  )
+  return Object.entries(traits)
+    .filter(([key]) => !isTagTrait(key))
+    .map(([key, value]) => (value === null ? { key, op: 'unset' } : { key, op: 'set', value: storable(value) as Exclude<Json, null> }))
 }
 
 /** SDKs alias a person to themselves after login: that is no operation. */

@@ -95,6 +95,7 @@ export const mappingSchema = z
       .describe('Column → namespace: phone, member_id, openid:<appid> …'),
     traits: z.record(column, keyed).default({}),
     props: z.record(column, keyed).default({}),
+    tags: z.record(column, keyed).default({}).describe('Column → manual tag: what the cell says is its value; false takes it away'),
     time: z
       .strictObject({ column: z.union([column, z.array(column).length(2)]), format: format.optional(), zone: zone.optional() })
       .optional()
@@ -138,7 +139,10 @@ export const mappingSchema = z
     if (mapping.kind === 'events' && mapping.event === undefined)
       fault(['event'], 'is missing: give the name of the event, or the column that holds it')
     if (mapping.kind === 'events' && !mapping.time) fault(['time'], 'is missing: say in which column the time stands')
+    for (const target of Object.values(mapping.tags))
+      if (!/^[a-z][a-z0-9_]{0,63}$/.test(keyOf(target))) fault(['tags'], 'must be keys of tags: lower-case letters, digits and _')
     for (const [section, targets] of [
+      ['tags', Object.values(mapping.tags).map(keyOf)],
       ['props', propKeys(mapping)],
       ['traits', traitKeys(mapping)],
     ] as const) {
@@ -197,6 +201,7 @@ export function columnsOf(mapping: Mapping): { column: string; path: string }[] 
     ...at('identifiers', Object.keys(mapping.identifiers)),
     ...at('traits', Object.keys(mapping.traits)),
     ...at('props', Object.keys(mapping.props)),
+    ...at('tags', Object.keys(mapping.tags)),
     ...at(
       'consents',
       mapping.consents.map(consent => consent.column),

@@ -191,3 +191,22 @@ test('every fault of a mapping is named by its path', () => {
   expect(faults({ kind: 'events', identifiers: {} } satisfies MappingDocument)).toHaveLength(3)
   expect(faults({ ...visit, prop: {} })).toHaveLength(1)
 })
+
+test('a column assigns a manual tag: the cell is its value, false takes it away, an empty one says nothing', () => {
+  const document = {
+    kind: 'profiles',
+    identifiers: { id: 'member_id' },
+    tags: { level: { key: 'vip', values: { 金: 'gold' } }, at: { key: 'blocked', type: 'boolean' } },
+  }
+  const mapped = map(document, ['id', 'at', 'level'], 'M1,否,金', 'M2,是,', 'M3,,黑')
+  expect(mapped.map(one => (one as CanonicalEvent).traits)).toEqual([
+    [
+      { key: '$tag:vip', op: 'set', value: { value: 'gold' } },
+      { key: '$tag:blocked', op: 'unset' },
+    ],
+    [{ key: '$tag:blocked', op: 'set', value: { value: true } }],
+    [{ key: '$tag:vip', op: 'set', value: { value: '黑' } }],
+  ])
+  expect(() => readMapping({ ...document, tags: { level: 'VIP 等级' } })).toThrow(/keys of tags/)
+  expect(() => readMapping({ ...document, traits: { level: '$tag:vip' } })).toThrow(/\$/)
+})

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Identifier, Json, TraitChange } from '../../collect/event.ts'
+import { tagTrait } from '../../collect/tag-trait.ts'
 import type { RowBlock, RowFault } from '../readers/rows.ts'
 import { type Convert, converter, expected, textFrom, unreadable } from './convert.ts'
 import { type Condition, columnsOf, type Mapping, refusedMapping, type TypedKey, typed, unitShifts } from './mapping.ts'
@@ -40,6 +41,7 @@ export function rowMapper(mapping: Mapping, header: readonly string[], setting: 
     identifiers: identifiersOf(mapping, cells),
     props: [...entriesOf(mapping.props, mapping, cells, setting.zone), ...amountOf(mapping, cells)],
     traits: entriesOf(mapping.traits, mapping, cells, setting.zone),
+    tags: entriesOf(mapping.tags, mapping, cells, setting.zone),
     consents: consentsOf(mapping, cells),
     messageId: messageIdOf(mapping, cells, setting.messagePrefix),
   }
@@ -70,6 +72,12 @@ export function rowMapper(mapping: Mapping, header: readonly string[], setting: 
       if (value === undefined) continue
       if (value instanceof Unreadable) return value.fault
       traits.push({ key, op: 'set', value })
+    }
+    for (const { key, read } of parts.tags) {
+      const value = read(block, row)
+      if (value === undefined) continue
+      if (value instanceof Unreadable) return value.fault
+      traits.push(value === false ? { key: tagTrait(key), op: 'unset' } : { key: tagTrait(key), op: 'set', value: { value } })
     }
     const consents = parts.consents(block, row)
     if (!Array.isArray(consents)) return consents

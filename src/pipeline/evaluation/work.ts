@@ -1,3 +1,4 @@
+import { isTagTrait, tagAssigned } from '../../collect/tag-trait.ts'
 import { type Fill, openFills } from '../../definitions/fills.ts'
 import type { Position } from '../../log/position.ts'
 import type { People } from '../../rules/scoped.ts'
@@ -72,7 +73,7 @@ export async function waitingWork(db: Queryable, now: number): Promise<Work> {
   }
   for (const { leaf, names, liveAt } of changes)
     look(rootOf.get(leaf), {
-      cause: liveAt > 0 ? 'event' : 'historical',
+      cause: liveAt > 0 ? (names.every(isAssigned) ? 'assignment' : 'event') : 'historical',
       at: liveAt > 0 ? Math.min(liveAt, now) : undefined,
       names: new Set(names),
     })
@@ -94,6 +95,11 @@ export async function waitingWork(db: Queryable, now: number): Promise<Work> {
     momentsUntil: moments.length < leavesAtOnce ? now : (moments.at(-1)?.at ?? 0) - 1,
     isAll,
   }
+}
+
+/** Whether a name (see `LeafChange`) came with an assignment through the API. */
+function isAssigned(name: string): boolean {
+  return name === `e:${tagAssigned}` || (name.startsWith('t:') && isTagTrait(name.slice(2)))
 }
 
 function together(known: Reason | undefined, added: Reason): Reason {

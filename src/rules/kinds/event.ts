@@ -63,8 +63,8 @@ function withoutSql({ without }: EventRule, plan: Plan, scan: Scan, names: Set<s
   return without ? `${scan.add('countIf', selectionSql(without, plan, names))} = 0` : '1'
 }
 
-/** The rule's measure over the events that `own` finds. */
-function measureSql(rule: EventRule, own: Sql, scan: Scan, plan: Plan): { holds: Sql; value?: Sql } {
+/** The rule’s measure over the events that `own` finds: whether it is as asked, and the value itself. */
+export function measureSql(rule: EventRule, own: Sql, scan: Scan, plan: Plan): { holds: Sql; value?: Sql } {
   const count = scan.add('countIf', own)
   const compare = (value: Sql, operators: object, present: Sql = '1') => ({
     holds: holds(numberSubject(present === '1' ? value : `if(${present}, ${value}, null)`, present), operators, plan.operators),

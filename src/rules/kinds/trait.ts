@@ -45,7 +45,7 @@ export function traitLeaf({ trait, ...operators }: TraitRule, plan: Plan): LeafS
 }
 
 /** The column with the trait's value at `now` as JSON; empty or null where it is missing. */
-function traitColumn(key: string, { binder, traits, traitKeys, reads, context }: Plan): Sql {
+export function traitColumn(key: string, { binder, traits, traitKeys, reads, context }: Plan): Sql {
   traitKeys.add(key)
   reads.add(`t:${key}`)
   const isKey = `key = ${binder.text(key)}`

@@ -1,7 +1,8 @@
 import type { z } from '@hono/zod-openapi'
 import type { Assessed } from '../../definitions/assessed.ts'
 import type { Definition } from '../../definitions/definition.ts'
-import type { Runner } from '../../definitions/type.ts'
+import type { DefinitionSet } from '../../definitions/set.ts'
+import type { NamedDimension, Runner } from '../../definitions/type.ts'
 import type { Plan } from '../../rules/plan.ts'
 import type { Rule } from '../../rules/schema.ts'
 
@@ -10,7 +11,13 @@ export interface TagKind<Own> {
   key: string
   shape: z.ZodRawShape
   rulesOf(own: Own): { path: string; rule: Rule }[]
-  assess(own: Own, plan: Plan, definition: Definition): Assessed
+  assess(own: Own, plan: Plan, definition: Definition, set: DefinitionSet): Assessed
+  /** Whether its values are not known beforehand. */
+  isOpen?: (own: Own) => boolean
+  /** See `DefinitionType`. */
+  defines?: (own: Own) => readonly NamedDimension[]
+  dimensionsOf?: (own: Own) => readonly string[]
+  eventsOf?: (own: Own) => { path: string; rule: Rule }[]
   /** Why it cannot be kept live, where it cannot. */
   onSchedule?: (own: Own) => string | undefined
   prepare?: (own: Own, runner: Runner) => Promise<unknown>

@@ -1,7 +1,7 @@
--- Tags and audiences: governed documents. A change is a version; the number stands for the key wherever many rows name it.
+-- Tags and audiences, and the dimensions and relations that they read: governed documents. A change is a version; the number stands for the key wherever many rows name it.
 create table definitions (
   id integer generated always as identity primary key,
-  kind text not null check (kind in ('tag', 'audience')),
+  kind text not null check (kind in ('tag', 'audience', 'dimension', 'relation')),
   key text not null,
   version integer not null,
   -- JSON as text: the order of its keys is the author's.
