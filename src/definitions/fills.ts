@@ -21,6 +21,7 @@ export interface Fill {
  * cause that has not begun. The caller changes the revision of definitions in the same transaction, so a part that is being worked out counts no more.
  */
 export async function beginFill(tx: Queryable, definitions: readonly Definition[], cause: Fill['cause'], now: number): Promise<void> {
+  if (definitions.length === 0) return
   const ids = definitions.map(({ id }) => id)
   const joined = await tx.query(
     `update evaluation_fills f set

@@ -31,10 +31,11 @@ export async function neighboursOf(
   const plan = new Plan(context)
   const sources = edgeSources(relations, plan).filter(({ needs }) => needs.every(purpose => person.given.has(purpose)))
   if (sources.length === 0) return []
+  const edges = joinedEdges(sources)
   const rows = await clickhouse.query<{ source: number; id: string; weight: number; last: number; n: number }>(
-    `select relation, kind, any(source) as source, id, round(sum(weight), 6) as weight, max(at) as last, count() as n
+    `${plan.preamble} select relation, kind, any(source) as source, id, round(sum(weight), 6) as weight, max(at) as last, count() as n
      from (
-       select toUnixTimestamp64Milli(ts) as at, ${joinedEdges(sources)} as edge,
+       ${plan.rows.with(edges)} select toUnixTimestamp64Milli(ts) as at, ${edges} as edge,
          edge.1 as relation, edge.2 as kind, edge.3 as source, edge.4 as id, edge.5 as weight
        from events where leaf in {leaves:Array(UInt32)} and ${isAmong(sources, plan)}
      ) group by relation, kind, id order by weight desc, last desc, id limit {limit:UInt32} by relation`,
@@ -95,9 +96,9 @@ export async function surroundingsOf(
   const counts = ties.map(tie => `toUInt32(${tie})`).join(' + ')
   const params = () => ({ ...plan.binder.params(), since })
   const people = await clickhouse.query<{ profile: number; weight: number; last: number; n: number; people: number }>(
-    `select if(m.root = 0, f.leaf, m.root) as profile, round(sum(f.w), 6) as weight, max(f.last) as last, sum(f.n) as n, count() over () as people
+    `${plan.preamble} select if(m.root = 0, f.leaf, m.root) as profile, round(sum(f.w), 6) as weight, max(f.last) as last, sum(f.n) as n, count() over () as people
      from (
-       select leaf, sum(${weights}) as w, toInt64(max(toUnixTimestamp64Milli(ts))) as last, sum(${counts}) as n
+       ${plan.rows.with(weights + counts)} select leaf, sum(${weights}) as w, toInt64(max(toUnixTimestamp64Milli(ts))) as last, sum(${counts}) as n
        from events where ts > fromUnixTimestamp64Milli({since:Int64}) and ${isAmong(own, plan)} and (${ties.join(' or ')}) group by leaf
      ) as f left join ${mapping} as m on m.leaf = f.leaf
      group by profile order by weight desc, last desc, profile limit ${askedAtMost}`,
@@ -120,9 +121,9 @@ async function besideOf(
   const edges = joinedEdges(sources)
   const among = isAmong(sources, plan)
   const rows = await clickhouse.query<{ source: number; id: string; people: number; weight: number }>(
-    `select kind, any(source) as source, id, uniqExact(if(m.root = 0, f.leaf, m.root)) as people, round(sum(f.weight), 6) as weight
+    `${plan.preamble} select kind, any(source) as source, id, uniqExact(if(m.root = 0, f.leaf, m.root)) as people, round(sum(f.weight), 6) as weight
      from (
-       select leaf, ${edges} as edge, edge.2 as kind, edge.3 as source, edge.4 as id, edge.5 as weight
+       ${plan.rows.with(edges)} select leaf, ${edges} as edge, edge.2 as kind, edge.3 as source, edge.4 as id, edge.5 as weight
        from events where ts > fromUnixTimestamp64Milli({since:Int64}) and ${among}
          and leaf in (select arrayJoin({asked:Array(UInt32)}) union all select leaf from ${mapping} where root in ${set})
      ) as f left join ${mapping} as m on m.leaf = f.leaf

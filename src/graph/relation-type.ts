@@ -1,7 +1,7 @@
 import type { DefinitionType, NamedDimension } from '../definitions/type.ts'
 import { preferencesIn } from '../rules/kinds/affinity.ts'
 import { type Dimension, eventsIn } from '../rules/kinds/dimension-shape.ts'
-import { never } from '../rules/plan.ts'
+import { never } from '../rules/sql/never.ts'
 import { type RelationDocument, relationDocument, relationSources } from './relation-document.ts'
 
 /** Relations among the definitions. Each is a dimension too, and one for each kind of entity: `viewed`, `viewed.product`. */

@@ -18,7 +18,7 @@ const leavesPerParameter = 10_000
  * known from events alone is worked out where they are grouped, and comes out as one list, because the store's analysis is slow
  * with many names across subqueries.
  * @param columns over the plan's named expressions
- * @param dues moments over the plan's columns; their first comes out as `due`
+ * @param dues moments over the plan's columns and named expressions; their first comes out as `due`
  */
 export function scopedStatement(
   plan: Plan,
@@ -52,7 +52,7 @@ export function scopedStatement(
     }),
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
-  const due = first(['due_of_events', ...dueElsewhere])
+  const due = first(['due_of_events', ...dueElsewhere.map(read)])
   const text = `${plan.preamble}select p.profile as profile, ${[...left, ...columns.map(read), `${due} as due`].join(',\n  ')}
 from (${rows.with(inEvents)} select ${profile} as profile, ${inEvents} from events where ${among} group by profile) as p\n${joins.join('\n')}`
   return { text, params: { ...binder.params(), ...params } }

@@ -7,7 +7,7 @@ import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
 import { earliest, never } from '../sql/never.ts'
 import { holds } from '../sql/operator-sql.ts'
-import { columnSubject, keysOf, numberSubject } from '../sql/subject.ts'
+import { keysOf, numberSubject } from '../sql/subject.ts'
 import { type Dimension, type DimensionSource, dayparts, sourcesOf } from './dimension-shape.ts'
 import { type EventRule, namesOf } from './event-shape.ts'
 import { ms, selectionSql } from './selection.ts'
@@ -45,6 +45,7 @@ export function preferencesIn(dimension: Pick<Dimension, 'from' | 'half_life' | 
 /**
  * The events are gathered with their times and weights and folded per profile: measured at a million profiles with 20 events each, that takes
  * a third of the time of a sum per value in the pass, and it can weigh every event against the profile's latest, so that nothing old is lost to underflow.
+ * Every lambda has a name of its own: where one stands inside of another of the same name, the store's older analyzer takes one for the other.
  */
 function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'>, plan: Plan): Preferences {
   const { binder, context } = plan
@@ -57,9 +58,9 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
     parts.length === 1 ? (parts[0]?.entries ?? '') : `arrayConcat(${parts.map(({ entries }) => entries).join(', ')})`,
   )
   const h = binder.number(halfLifeMs)
-  const latest = plan.column(`arrayMax(x -> x.2, ${gathered})`)
+  const latest = plan.column(`arrayMax(entry -> entry.2, ${gathered})`)
   const sums = plan.column(
-    `arrayReduce('sumMap', arrayMap(x -> x.1, ${gathered}), arrayMap(x -> arrayMap(k -> x.3 * exp2((x.2 - ${latest}) / ${h}), x.1), ${gathered}))`,
+    `arrayReduce('sumMap', arrayMap(seen -> seen.1, ${gathered}), arrayMap(each -> arrayMap(value -> each.3 * exp2((each.2 - ${latest}) / ${h}), each.1), ${gathered}))`,
   )
   const total = plan.column(`arraySum(${sums}.2)`)
   const present = plan.column(`toUInt8(${events} >= ${binder.whole(dimension.min_events)} and ${total} > 0)`)
@@ -76,7 +77,7 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
     present,
     events,
     keys: `${sums}.1`,
-    shares: `arrayMap(x -> round(x / ${total}, 6), ${sums}.2)`,
+    shares: `arrayMap(part -> round(part / ${total}, 6), ${sums}.2)`,
     shareOf: value => `round(${sumOf(value)} / ${total}, 6)`,
     rawOf: value => `if(${sumOf(value)} > 0, greatest(${sumOf(value)} * exp2((${latest} - ${now}) / ${h}), ${least}), 0)`,
     keyOf,
@@ -103,20 +104,20 @@ export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; 
   const { event, where, weight = 1 } = source
   return {
     own: selectionSql({ event, where }, plan, plan.eventNames),
-    keys: keysSql(source, plan),
+    keys: plan.rows.name(keysSql(source, plan)),
     weight:
       typeof weight === 'number'
         ? `toFloat64(${plan.binder.number(weight)})`
-        : `least(greatest(ifNull(${columnSubject(plan.binder, 'props', weight).number}, 0), 0), 1e100)`,
+        : `least(greatest(ifNull(${plan.property('props', weight).number}, 0), 0), 1e100)`,
     needs: purposesIn(source, plan),
   }
 }
 
 /** Array(String): the keys of what an event names (see `keysOf`). */
-function keysSql(source: DimensionSource, { binder, calendar }: Plan): Sql {
-  if ('prop' in source) return `arrayDistinct(${keysOf(columnSubject(binder, 'props', source.prop))})`
+function keysSql(source: DimensionSource, plan: Plan): Sql {
+  if ('prop' in source) return `arrayDistinct(${keysOf(plan.property('props', source.prop))})`
   if ('by' in source) return `[concat('t', toString(${source.by}))]`
-  const local = calendar.local(ms)
+  const local = plan.calendar.local(ms)
   if (source.time === 'hour') return `[concat('n', toString(toHour(${local})))]`
   if (source.time === 'weekday') return `[concat('n', toString(toDayOfWeek(${local})))]`
   const parts = Object.entries(dayparts).map(([name, until]) => `toHour(${local}) < ${until}, 't${name}'`)

@@ -50,7 +50,9 @@ function momentFlip(moment: Sql, name: Timed, value: string, context: OperatorCo
 /** @param monthDay `MM-DD` */
 export function monthDayFlip(monthDay: Sql, value: string, { binder, zone, now }: OperatorContext): Sql {
   const flips = anniversaryFlips(zone, now, wholeDays(value) ?? 0)
-  return `toInt64(transform(ifNull(${monthDay}, ''), ${binder.texts([...flips.keys()])}, ${wholes([...flips.values()], binder)}, ${never}))`
+  // Not by `transform`: with bound arrays it is taken by one of the store's two analyzers only.
+  const place = `indexOf(${binder.texts([...flips.keys()])}, ifNull(${monthDay}, ''))`
+  return `arrayMap(i -> if(i = 0, ${never}, ${wholes([...flips.values()], binder)}[i]), [${place}])[1]`
 }
 
 function wholes(values: readonly number[], binder: OperatorContext['binder']): Sql {

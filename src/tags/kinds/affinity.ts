@@ -51,12 +51,12 @@ export const affinityTag: TagKind<AffinityTag> = {
       ])
     const { present, keys, shares, keyOf, needs } = preferencesIn(dimension, plan)
     const values = affinity.values ?? dimension.values
-    const isSaid = values ? ` and has([${values.map(keyOf).join(', ')}], tupleElement(x, 2))` : ''
-    const isEnough = `-tupleElement(x, 1) >= ${plan.binder.number(affinity.gte)}${isSaid}`
+    const isSaid = values ? ` and has([${values.map(keyOf).join(', ')}], tupleElement(pair, 2))` : ''
+    const isEnough = `-tupleElement(pair, 1) >= ${plan.binder.number(affinity.gte)}${isSaid}`
     // Ordered by share, greatest first, then by value.
-    const ordered = `arraySort(arrayFilter(x -> ${isEnough}, arrayMap((s, k) -> tuple(-s, k), ${shares}, ${keys})))`
+    const ordered = `arraySort(arrayFilter(pair -> ${isEnough}, arrayMap((share, name) -> tuple(-share, name), ${shares}, ${keys})))`
     const chosen = plan.column(`if(${present}, arraySlice(${ordered}, 1, ${affinity.top}), [])`)
-    const texts = `arrayMap(x -> ${jsonOfKey('tupleElement(x, 2)')}, ${chosen})`
+    const texts = `arrayMap(said -> ${jsonOfKey('tupleElement(said, 2)')}, ${chosen})`
     const value = affinity.top === 1 ? `${texts}[1]` : `if(empty(${chosen}), '', concat('[', arrayStringConcat(${texts}, ','), ']'))`
     return {
       value: plan.column(onlyPermitted(value, needs, plan)),

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { tagTrait } from '../../collect/tag-trait.ts'
 import { durationOf, durationText } from '../../rules/duration.ts'
 import { traitColumn } from '../../rules/kinds/trait.ts'
-import { never } from '../../rules/plan.ts'
+import { never } from '../../rules/sql/never.ts'
 import type { TagKind } from './kind.ts'
 
 export const assignedValue = z.union([z.string().trim().min(1).max(200), z.number(), z.literal(true)])

@@ -1,15 +1,15 @@
 import { z } from '@hono/zod-openapi'
 import type { Runner } from '../../definitions/type.ts'
 import { pathText } from '../../rules/filter.ts'
-import { nextChangeOf } from '../../rules/kinds/changes.ts'
-import { dependsOnNow } from '../../rules/kinds/dimension-shape.ts'
 import { measureSql } from '../../rules/kinds/event.ts'
 import { type EventRule, selection } from '../../rules/kinds/event-shape.ts'
 import { selectionSql } from '../../rules/kinds/selection.ts'
+import { selectionDue } from '../../rules/kinds/selection-due.ts'
 import { permitted } from '../../rules/permitted.ts'
-import { earliest, never, type Plan } from '../../rules/plan.ts'
+import type { Plan } from '../../rules/plan.ts'
 import { purposesOf } from '../../rules/sensitive.ts'
 import type { Sql } from '../../rules/sql/binder.ts'
+import { earliest, never } from '../../rules/sql/never.ts'
 import { bucketNames, bucketSchema, bucketSql, edgesOf, isByQuantiles } from './buckets.ts'
 import type { TagKind } from './kind.ts'
 
@@ -38,10 +38,6 @@ const shape = {
     })
     .refine(metric => measureNames.filter(name => metric[name] !== undefined).length === 1, {
       message: `a metric is one of ${measureNames.join(', ')}: "count": true, "sum": { "prop": "total" }`,
-    })
-    .refine(({ where = [] }) => !where.some(dependsOnNow), {
-      path: ['where'],
-      message: 'a metric’s filters may not depend on the moment (withinLast, withinNext, anniversaryWithin): use a rule tag for that',
     }),
   buckets: bucketSchema.optional(),
 }
@@ -64,7 +60,7 @@ export const metricTag: TagKind<MetricTag> = {
   assess({ metric, buckets }, plan, { run }) {
     const { present, number, text, moment } = metricSql(metric, plan)
     if (!buckets) {
-      const next = () => earliest([nextChangeOf(selectionOf(metric), plan), nextDay(moment, present, plan)])
+      const next = () => earliest([selectionDue(selectionOf(metric), plan, plan.events, plan.eventNames), nextDay(moment, present, plan)])
       return { value: plan.column(`if(${present}, ${text}, '')`), score: plan.binder.number(1), due: next }
     }
     const names = bucketNames(buckets)
@@ -72,7 +68,9 @@ export const metricTag: TagKind<MetricTag> = {
     const place = edges === undefined ? '0' : bucketSql(buckets, edges, number, plan.binder)
     const chosen = plan.column(`toUInt16(if(${present} and isFinite(${number}), ${place}, 0))`)
     const due = () =>
-      isByQuantiles(buckets) ? never : earliest([nextChangeOf(selectionOf(metric), plan), nextDay(moment, present, plan, edges)])
+      isByQuantiles(buckets)
+        ? never
+        : earliest([selectionDue(selectionOf(metric), plan, plan.events, plan.eventNames), nextDay(moment, present, plan, edges)])
     const texts = plan.binder.texts(names.map(name => JSON.stringify(name)))
     return {
       value: plan.column(`if(${chosen} = 0, '', ${texts}[${chosen}])`),
@@ -126,7 +124,7 @@ function metricSql(metric: Metric, plan: Plan): MetricSql {
   const rule = ruleOf(metric)
   const own = selectionSql(rule, plan, plan.eventNames)
   const { holds, value = '0' } = measureSql(rule, own, plan.events, plan)
-  const isPermitted = permitted(purposesOf(rule, plan.context.marks), plan)
+  const isPermitted = permitted(purposesOf(rule, plan.context.marks, plan.context.kinds), plan)
   const tests = [holds, isPermitted ?? '', metric.onlyWhoDid ? `${plan.events.add('countIf', own)} > 0` : '']
   const present = plan.column(`toUInt8(${tests.filter(test => test !== '').join(' and ')})`)
   if (metric.sinceLast || metric.sinceFirst) {

@@ -69,16 +69,16 @@ async function tagsIn(world: NaiveWorld, preset: Preset): Promise<Record<number,
     drafts.map(async one => ({ ...one, run: await tagType.prepare?.(one as never, runnerFor(clickhouse, context)) })),
   )
   const set = new DefinitionSet(types, ran)
-  for (const one of ran) expect(validate(one, set, context, nothingSeen)).toBeInstanceOf(Array)
+  for (const one of ran) expect(validate(one, set, context, nothingSeen, [])).toBeInstanceOf(Array)
   const people = [...new Set(world.events.map(({ leaf }) => leaf))]
   const inContext = { ...context, derived: set.derived }
   const scheduled = ran.filter(one => set.refreshOf(one) !== 'live')
-  const asked = await assess(clickhouse, set, scheduled, inContext, people)
+  const asked = await assess(clickhouse, set, scheduled, inContext, { leaves: people, merged: [] })
   const rows = [...asked].flatMap(([leaf, { values }]) =>
     [...values].map(([definition, { value, score }]) => ({ definition, leaf, value: JSON.stringify(value), score, ts: now, tick: 1 })),
   )
   if (rows.length > 0) await clickhouse.insert('assignments', rows.map(row => JSON.stringify(row)).join('\n'))
-  const live = await assess(clickhouse, set, set.live, inContext, people)
+  const live = await assess(clickhouse, set, set.live, inContext, { leaves: people, merged: [] })
   return Object.fromEntries(
     people.map(person => {
       const values = [...(asked.get(person)?.values ?? []), ...(live.get(person)?.values ?? [])]
