@@ -7,7 +7,7 @@ import { purposesOf } from '../sensitive.ts'
 import type { Sql } from '../sql/binder.ts'
 import { earliest, never } from '../sql/never.ts'
 import { holds } from '../sql/operator-sql.ts'
-import { keysOf, numberSubject } from '../sql/subject.ts'
+import { emptyList, keyOf, keysOf, numberSubject } from '../sql/subject.ts'
 import { type Dimension, type DimensionSource, dayparts, sourcesOf } from './dimension-shape.ts'
 import { type EventRule, namesOf } from './event-shape.ts'
 import { ms, selectionSql } from './selection.ts'
@@ -60,7 +60,7 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
   const h = binder.number(halfLifeMs)
   const latest = plan.column(`arrayMax(entry -> entry.2, ${gathered})`)
   const sums = plan.column(
-    `arrayReduce('sumMap', arrayMap(seen -> seen.1, ${gathered}), arrayMap(each -> arrayMap(value -> each.3 * exp2((each.2 - ${latest}) / ${h}), each.1), ${gathered}))`,
+    `arrayReduce('sumMap', arrayMap(seen -> [seen.1], ${gathered}), arrayMap(each -> [each.3 * exp2((each.2 - ${latest}) / ${h})], ${gathered}))`,
   )
   const total = plan.column(`arraySum(${sums}.2)`)
   const present = plan.column(`toUInt8(${events} >= ${binder.whole(dimension.min_events)} and ${total} > 0)`)
@@ -89,22 +89,32 @@ function compiled(dimension: Pick<Dimension, 'from' | 'half_life' | 'min_events'
 /** What has faded so far is still more than nothing. */
 const least = 2.3e-308
 
-/** Array(Tuple(Array(String) keys, Int64 ms, Float64 weight)) of the events that weigh something, and how many there are with the others. */
+/** Array(Tuple(String key, Int64 ms, Float64 weight)): what the events name that weigh something; and how many events there are with the others. */
 function sourceSql(source: DimensionSource, plan: Plan): { entries: Sql; count: Sql } {
-  const { own, keys, weight } = weighedSource(source, plan)
-  const isOne = `${own} and notEmpty(${keys})`
+  const { own, key, keys, weight } = weighedSource(source, plan)
+  const weighs = typeof source.weight === 'string' ? ` and ${weight} > 0` : ''
+  if (key === undefined) {
+    const entries = `arrayMap(named -> tuple(named, ${ms}, ${weight}), ${keys}), ${own}${weighs}`
+    return { entries: plan.events.add('groupArrayArrayIf', entries), count: plan.events.add('countIf', `${own} and notEmpty(${keys})`) }
+  }
+  const isOne = `${own} and isNotNull(${key})`
   return {
-    entries: plan.events.add('groupArrayIf', `tuple(${keys}, ${ms}, ${weight}), ${isOne} and ${weight} > 0`),
+    entries: plan.events.add('groupArrayIf', `tuple(assumeNotNull(${key}), ${ms}, ${weight}), ${isOne}${weighs}`),
     count: plan.events.add('countIf', isOne),
   }
 }
 
 /** Over a row of events: whether it is one of the source's, the keys of what it names (see `keysOf`), and what it weighs when it happens. */
-export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; keys: Sql; weight: Sql; needs: string[] } {
+export function weighedSource(
+  source: DimensionSource,
+  plan: Plan,
+): { own: Sql; keys: Sql /** The only one, null for none, where no list is expected. */; key?: Sql; weight: Sql; needs: string[] } {
   const { event, where, weight = 1 } = source
+  const named = keySql(source, plan)
   return {
     own: selectionSql({ event, where }, plan, plan.eventNames),
-    keys: plan.rows.name(keysSql(source, plan)),
+    ...('key' in named ? { key: plan.rows.name(named.key) } : {}),
+    keys: plan.rows.name('key' in named ? `arrayFilter(k -> isNotNull(k), [${named.key}])` : named.keys),
     weight:
       typeof weight === 'number'
         ? `toFloat64(${plan.binder.number(weight)})`
@@ -113,15 +123,19 @@ export function weighedSource(source: DimensionSource, plan: Plan): { own: Sql; 
   }
 }
 
-/** Array(String): the keys of what an event names (see `keysOf`). */
-function keysSql(source: DimensionSource, plan: Plan): Sql {
-  if ('prop' in source) return `arrayDistinct(${keysOf(plan.property('props', source.prop))})`
-  if ('by' in source) return `[concat('t', toString(${source.by}))]`
+/** What an event names: the one key, or Array(String) of them. */
+function keySql(source: DimensionSource, plan: Plan): { key: Sql } | { keys: Sql } {
+  if ('prop' in source) {
+    const subject = plan.property('props', source.prop)
+    return subject.list === emptyList ? { key: keyOf(subject) } : { keys: `arrayDistinct(${keysOf(subject)})` }
+  }
+  if ('by' in source) return { key: `concat('t', toString(${source.by}))` }
   const local = plan.calendar.local(ms)
-  if (source.time === 'hour') return `[concat('n', toString(toHour(${local})))]`
-  if (source.time === 'weekday') return `[concat('n', toString(toDayOfWeek(${local})))]`
-  const parts = Object.entries(dayparts).map(([name, until]) => `toHour(${local}) < ${until}, 't${name}'`)
-  return `[multiIf(${parts.join(', ')}, '')]`
+  if (source.time === 'weekday') return { key: `concat('n', toString(toDayOfWeek(${local})))` }
+  const hour = plan.rows.name(`toHour(${local})`)
+  if (source.time === 'hour') return { key: `concat('n', toString(${hour}))` }
+  const parts = Object.entries(dayparts).map(([name, until]) => `${hour} < ${until}, 't${name}'`)
+  return { key: `multiIf(${parts.join(', ')}, '')` }
 }
 
 function purposesIn(source: DimensionSource, plan: Plan): string[] {
