@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LivingWorkspace, livingWorkspace } from './living-workspace.ts'
 
@@ -101,4 +102,9 @@ test('a relation is a dimension for affinities, as a whole and by kind of entity
       { kind: 'tag', key: 'looks_at' },
     ],
   })
+})
+
+test('everything that the workspace answers is described validly', async () => {
+  const description = await shop.api.call<object>('GET', '/api/openapi.json')
+  expect((await new Validator().validate(description as Record<string, unknown>)).errors).toBeUndefined()
 })
