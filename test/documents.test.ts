@@ -10,6 +10,7 @@ const pages = [
   'README.zh.md',
   'CONTRIBUTING.md',
   'examples/retail/SOURCES.md',
+  'examples/clinic/README.md',
   ...readdirSync(join(root, 'docs'))
     .filter(file => file.endsWith('.md'))
     .map(file => `docs/${file}`),

@@ -133,16 +133,21 @@ export class DefinitionSet {
     if ('audience' in rule) return { holds: choice ? `(${choice.number} = 1)` : `(${value} = 'true')`, needs: [], evidence: {}, due }
     const { tag: _, score: asked, ...operators } = rule
     const isBare = Object.keys(operators).length === 0
-    const test = isBare ? "v not in ('', 'false')" : holds(jsonSubject('v'), operators, plan.operators)
+    const test = isBare ? "tv not in ('', 'false')" : holds(jsonSubject('tv'), operators, plan.operators)
     const tests = [
-      `arrayMap(v -> toUInt8(${test}), [${value}])[1] = 1`,
+      `arrayMap(tv -> toUInt8(${test}), [${value}])[1] = 1`,
       ...(asked
         ? [
-            `arrayMap((v, s) -> toUInt8(v != '' and ${holds(numberSubject('s'), asked, plan.operators)}), [${value}], [toFloat64(${score})])[1] = 1`,
+            `arrayMap((tv, tw) -> toUInt8(tv != '' and ${holds(numberSubject('tw'), asked, plan.operators)}), [${value}], [toFloat64(${score})])[1] = 1`,
           ]
         : []),
     ]
-    return { holds: `(${tests.join(' and ')})`, needs: [], evidence: { value: `arrayMap(v -> if(v = '', 'null', v), [${value}])[1]` }, due }
+    return {
+      holds: `(${tests.join(' and ')})`,
+      needs: [],
+      evidence: { value: `arrayMap(tv -> if(tv = '', 'null', tv), [${value}])[1]` },
+      due,
+    }
   }
 
   /** A definition worked out within the plan: once, however often it is asked for. */

@@ -8,7 +8,7 @@ import { naive } from './naive.fixture.ts'
 import { parseRule } from './parse.ts'
 import type { RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
-import { compiledVerdicts, contextOf, store } from './world.fixture.ts'
+import { compiledVerdicts, contextOf, scopedVerdicts, store } from './world.fixture.ts'
 
 const { clickhouse } = await testStores()
 /** A longer run: ZHIKE_RULES_SECONDS=600. A failed one again: ZHIKE_RULES_SEED. */
@@ -33,7 +33,10 @@ it('a compiled rule means what the naive evaluator says, for random rules and hi
     for (const rule of several) {
       const parsed = parseRule(rule)
       if (isTooLong(parsed, contextOf(world, now))) continue
-      expect(await compiledVerdicts(clickhouse, parsed, contextOf(world, now)), JSON.stringify(rule)).toEqual(naive(parsed, world, now))
+      const meant = naive(parsed, world, now)
+      expect(await compiledVerdicts(clickhouse, parsed, contextOf(world, now)), JSON.stringify(rule)).toEqual(meant)
+      for (const [profile, verdict] of await scopedVerdicts(clickhouse, parsed, contextOf(world, now), world))
+        expect([profile, verdict], JSON.stringify(rule)).toEqual([profile, meant.get(profile)])
       compared++
     }
   })

@@ -1,11 +1,12 @@
 import { type Marks, marksOf } from '../dictionary/marks.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
-import { compile, statementSettings } from './compile.ts'
+import { branchOf, compile, statementSettings } from './compile.ts'
 import { affinityLeaf } from './kinds/affinity.ts'
 import type { NaiveWorld, Verdict } from './naive.fixture.ts'
-import type { RuleContext } from './plan.ts'
+import { Plan, type RuleContext } from './plan.ts'
 import type { Rule } from './schema.ts'
+import { scopedSettings, scopedStatement } from './scoped.ts'
 
 let stored: NaiveWorld | undefined
 
@@ -77,5 +78,26 @@ export async function compiledVerdicts(clickhouse: ClickHouse, rule: Rule, conte
     params,
     { settings: statementSettings },
   )
+  return new Map(rows.map(({ profile, verdict }) => [profile, verdict === null ? null : verdict === 1]))
+}
+
+/** The same asked of people whose leaves are known, as ticks ask it; of whom there is an event. */
+export async function scopedVerdicts(
+  clickhouse: ClickHouse,
+  rule: Rule,
+  context: RuleContext,
+  world: NaiveWorld,
+): Promise<Map<number, Verdict>> {
+  const plan = new Plan(context)
+  const root = branchOf(rule, plan)
+  const leaves = [...new Set(world.events.map(({ leaf }) => leaf)), ...world.roots.keys()]
+  const merged = [...world.roots].map(([leaf, root]) => ({ leaf, root }))
+  const { text, params } = scopedStatement(plan, [`${root.column} as verdict`], [root.due()], { leaves: [...new Set(leaves)], merged })
+  const rows = await clickhouse.query<{ profile: number; verdict: number | null; due: number }>(
+    `select profile, verdict, due from (${text})`,
+    params,
+    { settings: scopedSettings },
+  )
+  if (rows.some(({ due }) => Number(due) <= context.now)) throw new Error('what is due is due after now')
   return new Map(rows.map(({ profile, verdict }) => [profile, verdict === null ? null : verdict === 1]))
 }

@@ -2,7 +2,7 @@ import type { Json } from '../../collect/event.ts'
 import type { Definition } from '../../definitions/definition.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
 import { Plan, type RuleContext } from '../../rules/plan.ts'
-import { type People, scopedStatement } from '../../rules/scoped.ts'
+import { type People, scopedSettings, scopedStatement } from '../../rules/scoped.ts'
 import type { ClickHouse } from '../../store/clickhouse.ts'
 
 /** What the definitions say of one profile at a moment. */
@@ -11,16 +11,6 @@ export interface Assessment {
   values: Map<number, { value: Json; score: number }>
   /** When time alone may change one of them next, ms. */
   dueAt: number
-}
-
-/** A statement of many rules is long: longer than what the store takes by itself. */
-const roomy = {
-  enable_analyzer: 0,
-  max_query_size: 8_000_000,
-  max_ast_elements: 1_000_000,
-  max_expanded_ast_elements: 10_000_000,
-  max_parser_depth: 5_000,
-  max_parser_backtracks: 10_000_000,
 }
 
 /**
@@ -46,7 +36,7 @@ export async function assess(
   const rows = await clickhouse.query<{ profile: number; due: number; chosen: [number, number][]; said: [number, string, number][] }>(
     `select profile, due, chosen, said from (${text})`,
     params,
-    { settings: roomy },
+    { settings: scopedSettings },
   )
   return new Map(
     rows.map(({ profile, due, chosen, said }) => {

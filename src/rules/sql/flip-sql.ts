@@ -24,8 +24,8 @@ export function subjectFlip(subject: Subject, operators: ValueOperators, context
   const flips = asked.flatMap(([name, value]) => {
     const own = momentFlip(context.calendar.momentIn(subject.text), name, value, context)
     if (subject.list === undefined || subject.list === emptyList) return [own]
-    const inner = momentFlip(context.calendar.momentIn(plainJson('x').text), name, value, context)
-    return [own, `arrayMin(arrayPushBack(arrayMap(x -> ${inner}, ${subject.list}), ${never}))`]
+    const inner = momentFlip(context.calendar.momentIn(plainJson('fx').text), name, value, context)
+    return [own, `arrayMin(arrayPushBack(arrayMap(fx -> ${inner}, ${subject.list}), ${never}))`]
   })
   return earliest(flips)
 }
@@ -34,8 +34,8 @@ export function subjectFlip(subject: Subject, operators: ValueOperators, context
 function momentFlip(moment: Sql, name: Timed, value: string, context: OperatorContext): Sql {
   const { binder, calendar } = context
   const now = binder.whole(context.now)
-  const of = (flip: Sql) => `arrayMap(m -> if(isNull(m), ${never}, ${flip}), [${moment}])[1]`
-  const m = 'assumeNotNull(m)'
+  const of = (flip: Sql) => `arrayMap(fm -> if(isNull(fm), ${never}, ${flip}), [${moment}])[1]`
+  const m = 'assumeNotNull(fm)'
   if (name === 'anniversaryWithin') return of(monthDayFlip(`formatDateTime(${calendar.local(m)}, '%m-%d')`, value, context))
   const duration = durationOf(value)
   if (name === 'withinLast') return of(`if(${m} > ${now}, ${m}, ${after(now, calendar.plus(m, duration))})`)

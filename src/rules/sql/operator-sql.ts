@@ -87,7 +87,7 @@ function within(plain: Plain, values: readonly Scalar[], binder: Binder): Sql {
 function dateTest(moment: Sql, name: keyof ValueOperators, value: string, context: OperatorContext): Sql {
   const { binder, calendar, zone } = context
   const now = binder.whole(context.now)
-  const once = (test: (moment: Sql) => Sql) => `arrayMap(m -> ifNull(${test('m')}, 0), [${moment}])[1]`
+  const once = (test: (moment: Sql) => Sql) => `arrayMap(om -> ifNull(${test('om')}, 0), [${moment}])[1]`
   if (name === 'before') return once(m => `${m} < ${binder.whole(momentIn(value, zone) ?? 0)}`)
   if (name === 'after') return once(m => `${m} > ${binder.whole(momentIn(value, zone) ?? 0)}`)
   if (name === 'withinLast') return once(m => `${m} <= ${now} and ${now} < ${calendar.plus(m, durationOf(value))}`)
