@@ -3,6 +3,9 @@ import { type Graph, identifierOf, rootOf } from '../../src/identity/graph.ts'
 import { newLeafMap } from '../../src/identity/leaf-map.ts'
 import { namespaceRules } from '../../src/identity/namespace-rules.ts'
 import { defaultNamespaces } from '../../src/identity/namespaces.ts'
+import { statementSettings } from '../../src/rules/compile.ts'
+import { RowNames } from '../../src/rules/sql/row-names.ts'
+import { Scan } from '../../src/rules/sql/scan.ts'
 import type { ClickHouse } from '../../src/store/clickhouse.ts'
 import { interleave, median } from '../interleave.ts'
 import type { Report } from '../report.ts'
@@ -88,7 +91,7 @@ async function componentsByPropagation(clickhouse: ClickHouse): Promise<number> 
   return answer?.components ?? 0
 }
 
-/** Group by leaf, then map what is left, as rules do (`rules/sql/scan.ts`) ÷ group by leaf alone. */
+/** Group by leaf, then map what is left, by the very statement of rules ÷ group by leaf alone. */
 export async function mergedAggregate(clickhouse: ClickHouse, events: number, report: Report): Promise<void> {
   const leaves = Math.round(events / 20)
   await clickhouse.command(
@@ -105,11 +108,10 @@ export async function mergedAggregate(clickhouse: ClickHouse, events: number, re
   })
   const perLeaf = 'select leaf, count() as n, sum(value) as spent, max(ts) as last from bench_events group by leaf'
   const unmerged = `select sum(n) as n, countIf(spent > 9000) as many from (${perLeaf})`
-  const merged = `select sum(n) as n, countIf(spent > 9000) as many from (
-      select if(m.root = 0, f.leaf, m.root) as profile, sum(f.n) as n, sum(f.spent) as spent, max(f.last) as last
-      from (${perLeaf}) as f left join (select leaf, argMax(root, version) as root from roots group by leaf) as m on m.leaf = f.leaf group by profile
-    )`
-  const run = (query: string) => async () => (await timedAsync(() => clickhouse.query(query))).seconds
+  const scan = new Scan('e')
+  const [n, spent] = [scan.add('count', ''), scan.add('sum', 'value'), scan.add('max', 'ts')]
+  const merged = `select sum(${n}) as n, countIf(${spent} > 9000) as many from (${scan.sql('bench_events', new RowNames())})`
+  const run = (query: string) => async () => (await timedAsync(() => clickhouse.query(query, {}, { settings: statementSettings }))).seconds
   const { a, b, ratio } = await interleave(5, run(merged), run(unmerged))
   await clickhouse.command('drop table bench_events')
   await clickhouse.command('truncate table roots')

@@ -38,7 +38,7 @@ export interface Compiled {
 const longestStatement = 220_000
 
 /** With these the store takes every statement of that length, however many small parts it has. */
-export const statementSettings = { max_ast_elements: 250_000, max_expanded_ast_elements: 2_500_000 }
+export const statementSettings = { optimize_aggregation_in_order: 1, max_ast_elements: 250_000, max_expanded_ast_elements: 2_500_000 }
 
 export interface CompileOptions {
   /** Only these profiles; everybody without it. */

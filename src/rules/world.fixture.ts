@@ -90,7 +90,7 @@ export async function scopedVerdicts(
 ): Promise<Map<number, Verdict>> {
   const plan = new Plan(context)
   const root = branchOf(rule, plan)
-  const leaves = [...new Set(world.events.map(({ leaf }) => leaf)), ...world.roots.keys()]
+  const leaves = [...world.events.map(({ leaf }) => leaf), ...world.roots.keys(), ...world.roots.values()]
   const merged = [...world.roots].map(([leaf, root]) => ({ leaf, root }))
   const { text, params } = scopedStatement(plan, [`${root.column} as verdict`], [root.due()], { leaves: [...new Set(leaves)], merged })
   const rows = await clickhouse.query<{ profile: number; verdict: number | null; due: number }>(

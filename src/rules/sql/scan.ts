@@ -1,8 +1,19 @@
 import type { Sql } from './binder.ts'
 import type { RowNames } from './row-names.ts'
 
-/** Where a leaf's facts go: its root, or itself. */
-const mapping = '(select leaf, argMax(root, version) as root from roots group by leaf)'
+/** Leaves whose facts go elsewhere, and where: what is not in here is its own root. */
+const mapping = '(select leaf, argMax(root, version) as root from roots group by leaf having root != leaf)'
+
+/** Aggregates whose results per leaf make the one per profile by themselves; of the others the state is kept, which costs more. */
+const together: Readonly<Record<string, string>> = {
+  count: 'sum',
+  countIf: 'sum',
+  sum: 'sum',
+  sumIf: 'sum',
+  sumArrayIf: 'sum',
+  min: 'min',
+  max: 'max',
+}
 
 /**
  * One pass over a table of facts: aggregates per leaf first, then per profile (and, where there is one, per value of a key). The columns have
@@ -46,14 +57,18 @@ export class Scan {
 
   /** Everybody: per leaf first, then per profile. @param from table and conditions: `events where …` */
   sql(from: Sql, rows: RowNames, key?: Key): Sql {
-    const inner = this.#columns.map(({ fn, args }, index) => `${combined(fn, 'State')}(${args}) as ${this.#prefix}s${index}`).join(', ')
-    const outer = this.#columns.map(({ fn }, index) => `${combined(fn, 'Merge')}(${this.#prefix}s${index}) as ${this.#prefix}${index}`)
+    const inner = this.#columns
+      .map(({ fn, args }, index) => `${together[fn] ? fn : combined(fn, 'State')}(${args}) as ${this.#prefix}s${index}`)
+      .join(', ')
+    const outer = this.#columns.map(
+      ({ fn }, index) => `${together[fn] ?? combined(fn, 'Merge')}(${this.#prefix}s${index}) as ${this.#prefix}${index}`,
+    )
     const keyed = key ? `, arrayJoin(${key.of}) as ${key.name}` : ''
     const named = key ? `, ${key.name}` : ''
     return (
       `select if(m.root = 0, f.leaf, m.root) as profile${named}, ${outer.join(', ')}\n` +
       `from (${rows.with(inner + keyed)} select leaf${keyed}, ${inner} from ${from} group by leaf${named}) as f\n` +
-      `left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
+      `any left join ${mapping} as m on m.leaf = f.leaf group by profile${named}`
     )
   }
 
@@ -80,13 +95,13 @@ function combined(fn: string, suffix: 'State' | 'Merge'): string {
 /** The profile of every leaf that the conditions find: `profile`, each once. */
 export function profilesOf(from: readonly Sql[]): Sql {
   const leaves = from.map(one => `select leaf from ${one} group by leaf`).join(' union distinct ')
-  return `select if(m.root = 0, f.leaf, m.root) as profile from (${leaves}) as f left join ${mapping} as m on m.leaf = f.leaf group by profile`
+  return `select if(m.root = 0, f.leaf, m.root) as profile from (${leaves}) as f any left join ${mapping} as m on m.leaf = f.leaf group by profile`
 }
 
 /** Leaves of these profiles. */
 export function leavesOf(profiles: Sql): Sql {
   return (
     `(leaf in (select leaf from ${mapping} where has(${profiles}, root)) or ` +
-    `(has(${profiles}, leaf) and leaf not in (select leaf from ${mapping} where leaf != root)))`
+    `(has(${profiles}, leaf) and leaf not in (select leaf from ${mapping})))`
   )
 }
