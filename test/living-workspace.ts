@@ -18,21 +18,30 @@ export interface LivingWorkspace {
   /** The tags of a person by value, and the audiences. */
   portraitOf(userId: string): Promise<{ id: string; tags: Record<string, unknown>; audiences: string[] }>
   flush(): Promise<void>
+  /** Stops the server and starts it again on what it left. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
 let sent = 0
 
-export async function livingWorkspace(startsAt: number): Promise<LivingWorkspace> {
+export async function livingWorkspace(startsAt: number, logLevel: 'error' | 'fatal' = 'error'): Promise<LivingWorkspace> {
   const dataDir = mkdtempSync(join(tmpdir(), 'zhike-living-'))
   chmodSync(dataDir, 0o755)
   const clock = { now: startsAt }
-  const zhike = await startZhike(configFrom({ ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }), createLogger('error'), () => clock.now)
-  const { apiKey } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { apiKey: string }
-  const api = apiClient(zhike.url, apiKey)
+  const started = async () => {
+    const running = await startZhike(configFrom({ ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }), createLogger(logLevel), () => clock.now)
+    const { apiKey } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { apiKey: string }
+    return { running, api: apiClient(running.url, apiKey) }
+  }
+  let now = await started()
   return {
-    zhike,
-    api,
+    get zhike() {
+      return now.running
+    },
+    get api() {
+      return now.api
+    },
     get now() {
       return clock.now
     },
@@ -55,18 +64,22 @@ export async function livingWorkspace(startsAt: number): Promise<LivingWorkspace
         ip: '',
         rejected: [],
       } as const
-      await zhike.core.events.append(0, encodeRecord(envelope, Buffer.from(JSON.stringify({ batch }))), batch.length)
+      await now.running.core.events.append(0, encodeRecord(envelope, Buffer.from(JSON.stringify({ batch }))), batch.length)
     },
     async portraitOf(userId) {
-      const profile = await api.call<{ id: string; tags: { key: string; value: unknown }[]; audiences: string[] }>(
+      const profile = await now.api.call<{ id: string; tags: { key: string; value: unknown }[]; audiences: string[] }>(
         'GET',
         `/api/profiles/user_id/${userId}`,
       )
       return { id: profile.id, tags: Object.fromEntries(profile.tags.map(({ key, value }) => [key, value])), audiences: profile.audiences }
     },
-    flush: () => api.call('POST', '/api/flush'),
+    flush: () => now.api.call('POST', '/api/flush'),
+    async restart() {
+      await now.running.stop()
+      now = await started()
+    },
     async stop() {
-      await zhike.stop()
+      await now.running.stop()
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
