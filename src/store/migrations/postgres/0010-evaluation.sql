@@ -85,10 +85,11 @@ create table evaluation_head (
 );
 insert into evaluation_head default values;
 
--- Ticks that are decided and perhaps not in ClickHouse yet, with what they change there (JSON).
+-- Ticks that are decided and perhaps not in ClickHouse yet, with the rows that they bring there (JSON, one a line).
 create table evaluation_ticks (
   tick bigint primary key,
-  changes text not null
+  memberships text not null,
+  assignments text not null
 );
 
 -- Definitions that are worked out for everybody: after a change, or on schedule. Walks the profiles in the order of their ids.
@@ -122,4 +123,3 @@ create table transitions (
   decided_at timestamptz not null
 );
 create index transitions_profile on transitions (profile, id);
-create index transitions_definition on transitions (definition, id);
