@@ -3,6 +3,7 @@ import type { Queryable } from '../store/postgres.ts'
 import { hides, type MarkedPath, type Marks, markAt } from './marks.ts'
 import { type ObservedRows, saveObserved } from './observed.ts'
 import { count, forgetExamples, newSeen, offer, type Seen, typeOf } from './seen.ts'
+import { emptyShape, type Shape, withStep } from './shape.ts'
 
 export interface ObserverLimits {
   events: number
@@ -15,26 +16,10 @@ const nameLength = 200
 const pathLength = 300
 const itemsPerList = 20
 const flushEveryMs = 1_000
-const shapesPerEvent = 1_000
+const shapesPerEvent = 10_000
 
-/** What an event looked like: events of one name whose properties are of the same types share one. Undefined for a name beyond the limits. */
-export type Sighting = Shape | undefined
-
-interface Shape {
-  readonly event: ObservedEvent
-  readonly steps: readonly Step[]
-  readonly leftOut: number
-  /** Accepted events that looked so, and are not yet counted by their properties. */
-  count: number
-  firstSeen: number
-  lastSeen: number
-}
-
-/** A property, or an item of its list, and the place of its type in `types`. */
-interface Step {
-  seen: Seen
-  type: number
-}
+/** What an event looked like; undefined for a name beyond the limits. */
+export type Sighting = Shape<ObservedEvent> | undefined
 
 /** A step of a path: what is seen there, and the steps inside. */
 interface Branch {
@@ -46,8 +31,9 @@ interface Branch {
 
 interface ObservedEvent {
   name: string
-  /** What its events looked like, by the places and types of their properties. */
-  shapes: Map<string, Sighting>
+  /** Where the shapes of its events begin, and how many there are. */
+  shapes: Shape<ObservedEvent> | undefined
+  shapeCount: number
   count: number
   firstSeen: number
   lastSeen: number
@@ -71,15 +57,14 @@ export class Observer {
   private readonly limits: ObserverLimits
   private readonly events = new Map<string, ObservedEvent>()
   private readonly traits = new Map<string, Seen>()
-  private pendingShapes: Shape[] = []
+  private pendingShapes: Shape<ObservedEvent>[] = []
   private pendingEvents: ObservedEvent[] = []
   private pendingTraits: Seen[] = []
   private eventsLeftOut = 0
   private traitsLeftOut = 0
   private flushedAt: number
-  /** Of the event that is looked at. */
-  private readonly shape: Step[] = []
-  private key = ''
+  /** Of the event that is looked at, so far. */
+  private shape: Sighting
 
   constructor(now: () => number, marks: () => Marks, limits: ObserverLimits = limitsByDefault) {
     this.now = now
@@ -92,11 +77,9 @@ export class Observer {
   look({ event: name, props }: CanonicalEvent): Sighting {
     const event = this.events.get(name) ?? this.added(name)
     if (!event) return undefined
-    this.shape.length = 0
-    this.key = ''
-    const leftOut = this.lookIntoObject(event, event.inside, '', props)
-    const key = leftOut === 0 ? this.key : `${this.key} ${leftOut}`
-    return event.shapes.get(key) ?? this.addedShape(event, key, leftOut)
+    this.shape = this.shapesOf(event)
+    this.lookIntoObject(event, event.inside, '', props)
+    return this.shape
   }
 
   /** An event that looked so is stored, with these traits. */
@@ -133,58 +116,61 @@ export class Observer {
     for (const seen of this.traits.values()) if (hides(marks.ofTrait(seen.path))) forgetExamples(seen)
   }
 
-  /** Returns how many properties lie beyond the limits. */
-  private lookIntoObject(event: ObservedEvent, inside: Map<string, Branch>, prefix: string, object: JsonObject): number {
-    let leftOut = 0
+  private shapesOf(event: ObservedEvent): Shape<ObservedEvent> {
+    // Events that all look different do not fill the memory; the shapes that are pending are held until they are counted.
+    if (event.shapes && event.shapeCount < shapesPerEvent) return event.shapes
+    event.shapeCount = 0
+    event.shapes = emptyShape(event)
+    return event.shapes
+  }
+
+  private lookIntoObject(event: ObservedEvent, inside: Map<string, Branch>, prefix: string, object: JsonObject): void {
     for (const key in object) {
       const branch = inside.get(key) ?? this.addedBranch(event, inside, prefix === '' ? key : `${prefix}.${key}`, key)
-      leftOut += branch ? this.lookAtValue(event, branch, object[key] as Json) : 1
+      if (branch) this.lookAtValue(event, branch, object[key] as Json)
+      else this.step(0, undefined, 0)
     }
-    return leftOut
   }
 
-  private lookAtValue(event: ObservedEvent, branch: Branch, value: Json): number {
+  private lookAtValue(event: ObservedEvent, branch: Branch, value: Json): void {
     const type = typeOf(value)
     const { seen } = branch
-    let leftOut = 0
     if (type === objectType) {
-      leftOut = this.lookIntoObject(event, branch.inside, seen.path, value as JsonObject)
-      if (branch.inside.size > 0) return leftOut
+      this.lookIntoObject(event, branch.inside, seen.path, value as JsonObject)
+      if (branch.inside.size > 0) return
     }
-    this.shape.push({ seen, type })
-    this.key += String.fromCharCode(branch.number * 8 + type)
-    if (type === listType) return this.lookAtItems(event, branch, value as Json[])
-    if (seen.tries > 0 && (type === 0 || type === 2)) offer(seen, value as string | number)
-    return leftOut
+    this.step(branch.number, seen, type)
+    if (type === listType) this.lookAtItems(event, branch, value as Json[])
+    else if (seen.tries > 0 && (type === 0 || type === 2)) offer(seen, value as string | number)
   }
 
-  private lookAtItems(event: ObservedEvent, branch: Branch, list: Json[]): number {
-    let leftOut = 0
+  private lookAtItems(event: ObservedEvent, branch: Branch, list: Json[]): void {
     for (let index = 0; index < list.length && index < itemsPerList; index++) {
       const items = branch.inside.get('[]') ?? this.addedBranch(event, branch.inside, `${branch.seen.path}[]`, branch.seen.key, '[]')
-      leftOut += items ? this.lookAtValue(event, items, list[index] as Json) : 1
+      if (items) this.lookAtValue(event, items, list[index] as Json)
+      else this.step(0, undefined, 0)
     }
-    return leftOut
   }
 
-  private addedShape(event: ObservedEvent, key: string, leftOut: number): Shape {
-    // Those that are pending are held until they are counted.
-    if (event.shapes.size >= shapesPerEvent) event.shapes.clear()
-    const shape = { event, steps: [...this.shape], leftOut, count: 0, firstSeen: 0, lastSeen: 0 }
-    event.shapes.set(key, shape)
-    return shape
+  private step(number: number, seen: Seen | undefined, type: number): void {
+    if (!this.shape) return
+    const { shape } = this
+    const known = shape.next.size
+    this.shape = withStep(shape, number, seen, type)
+    if (shape.next.size > known) shape.event.shapeCount++
   }
 
   /** What was accepted becomes counts of its event and its properties. */
   private countShapes(): void {
     for (const shape of this.pendingShapes) {
-      const { event, steps, leftOut, firstSeen, lastSeen } = shape
-      const times = shape.count
+      const { event, count: times, firstSeen, lastSeen } = shape
       if (event.count === 0) this.pendingEvents.push(event)
       widen(event, firstSeen, lastSeen)
       event.count += times
-      event.leftOut += leftOut * times
-      for (const { seen, type } of steps) if (count(seen, type, { times, firstSeen, lastSeen })) event.pending.push(seen)
+      for (let at: Shape<ObservedEvent> | undefined = shape; at?.before; at = at.before) {
+        if (!at.seen) event.leftOut += times
+        else if (count(at.seen, at.type, { times, firstSeen, lastSeen })) event.pending.push(at.seen)
+      }
       shape.count = 0
     }
     this.pendingShapes = []
@@ -204,7 +190,7 @@ export class Observer {
   private added(name: string): ObservedEvent | undefined {
     if (this.events.size >= this.limits.events || !isName(name, nameLength)) return undefined
     const counts = { count: 0, firstSeen: 0, lastSeen: 0, leftOut: 0, properties: 0 }
-    const event = { name, shapes: new Map(), ...counts, inside: new Map(), pending: [] }
+    const event: ObservedEvent = { name, shapes: undefined, shapeCount: 0, ...counts, inside: new Map(), pending: [] }
     this.events.set(name, event)
     return event
   }

@@ -132,12 +132,13 @@ export class EventColumns {
   }
 }
 
+const quote = 34
+
 /** `["123","456"]` */
 function addHashes(hashes: Integers, text: string): void {
-  for (let at = 2; at < text.length; ) {
-    const end = text.indexOf('"', at)
-    if (end < 0) return
-    hashes.addDecimal(text, at, end)
-    at = end + 3
+  for (let at = 2; at < text.length; at += 3) {
+    const from = at
+    while (text.charCodeAt(at) !== quote) at++
+    hashes.addDecimal(text, from, at)
   }
 }

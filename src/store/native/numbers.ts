@@ -1,4 +1,6 @@
 const word = 2 ** 32
+/** A word times so many digits is still exact. */
+const digitsAtOnce = 6
 
 /** UInt64 or Int64 numbers that grow, two words of 32 bits each. */
 export class Integers {
@@ -27,11 +29,15 @@ export class Integers {
   addDecimal(text: string, from: number, to: number): void {
     let high = 0
     let low = 0
-    for (let at = from; at < to; at++) {
-      low = low * 10 + text.charCodeAt(at) - 48
+    for (let at = from; at < to; ) {
+      const end = Math.min(to, at + digitsAtOnce)
+      let digits = 0
+      let factor = 1
+      for (; at < end; at++, factor *= 10) digits = digits * 10 + text.charCodeAt(at) - 48
+      low = low * factor + digits
       const carry = Math.floor(low / word)
       low -= carry * word
-      high = high * 10 + carry
+      high = high * factor + carry
     }
     this.#add(low, high)
   }
