@@ -1,7 +1,9 @@
 import { createClient } from '@clickhouse/client'
+import type { CanonicalEvent } from '../src/collect/event.ts'
 import type { Core } from '../src/core.ts'
 import { positionOf } from '../src/log/position.ts'
 import { batchOf } from '../src/pipeline/batch.ts'
+import { Draft } from '../src/pipeline/draft.ts'
 import { type FactTable, rowsOf } from '../src/pipeline/rows.ts'
 import { median } from './interleave.ts'
 import { withCore } from './parts/core.ts'
@@ -39,31 +41,40 @@ async function fill(core: Core, people: number): Promise<Rows> {
   const rows: Rows = new Map()
   let appended: Promise<number> = Promise.resolve(0)
   let offset = 0
+  const put = (table: FactTable, row: object) => {
+    const known = rows.get(table) ?? []
+    known.push(row)
+    rows.set(table, known)
+  }
   for (const { payload, count } of shopRecords(people)) {
+    const leaf = 1 + (offset % people)
     const { items } = batchOf([{ partition: 0, offset, count, appendedAt: 0, payload }])
-    const facts = items.flatMap((item, index) =>
-      'event' in item
-        ? [
-            {
-              position: positionOf(0, offset + index),
-              leaf: 1 + (offset % people),
-              event: item.event,
-              identifiers: '["12345678901234567","2345678901234567"]',
-            },
-          ]
-        : [],
-    )
-    for (const [table, { lines }] of rowsOf(offset, facts, change => [[change.key, change.op === 'set' ? change.value : null]])) {
-      const known = rows.get(table) ?? []
-      for (const line of lines) known.push(JSON.parse(line) as object)
-      rows.set(table, known)
+    const draft = new Draft(positionOf(0, offset), { redact: event => event, look: () => undefined, listsIn: () => [] })
+    for (const [place, item] of items.entries()) {
+      if (!('event' in item)) continue
+      draft.add(place, item.event)
+      put('events', eventRow(draft.range, place, leaf, item.event))
     }
+    const facts = draft.kept.map(event => ({ position: event.position, leaf, event, identifiers }))
+    const ofTraits = rowsOf(draft, facts, change => [[change.key, change.op === 'set' ? change.value : null]])
+      .get('traits')
+      ?.without(new Set())
+    if (ofTraits && 'lines' in ofTraits) for (const line of ofTraits.lines) put('traits', JSON.parse(line) as object)
     if (offset % 2_000 === 0) await appended
     appended = core.events.append(0, payload, count)
     offset += count
   }
   await appended
   return rows
+}
+
+const identifiers = '["12345678901234567","2345678901234567"]'
+
+/** As a client would send it. */
+function eventRow(range: number, place: number, leaf: number, { messageId, receivedAt, ...event }: CanonicalEvent): object {
+  const { ts, source, channel, historical, props, context, event: name } = event
+  const decided = { leaf, position: range + place, range, identifiers: JSON.parse(identifiers) as string[] }
+  return { ...decided, ts, received_at: receivedAt, event: name, message_id: messageId, source, channel, historical, props, context }
 }
 
 async function drained(core: Core): Promise<number> {

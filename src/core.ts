@@ -26,7 +26,7 @@ import { fingerprinting, openSeenMessages } from './pipeline/dedup/index.ts'
 import { domainsOf } from './pipeline/domains.ts'
 import { Evaluator } from './pipeline/evaluation/evaluator.ts'
 import { evaluationMetrics } from './pipeline/evaluation/metrics.ts'
-import { ImportSink, itemOf } from './pipeline/import-sink.ts'
+import { ImportSink } from './pipeline/import-sink.ts'
 import { decidedOffsets } from './pipeline/lease.ts'
 import { pipelineMetrics } from './pipeline/metrics.ts'
 import { ownerOf } from './pipeline/owner.ts'
@@ -205,8 +205,7 @@ async function assemble({ config, log, registry, now }: CoreOptions, keys: Keys,
   )
   /** Stores the batches of imports that were decided and are not being stored by anybody. */
   const completeImports = async () => {
-    for (const range of await preparedRanges(postgres, importPartition))
-      await processor.complete(range, { range: range.range, items: (await importer.replay(range.range)).map(itemOf) })
+    for (const range of await preparedRanges(postgres, importPartition)) await processor.complete(range, await importer.replay(range.range))
   }
   const importer: Importer = new Importer({
     postgres,

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { testStores } from '../../test/stores.ts'
 import type { LogRecord } from '../log/log.ts'
-import { type Fact, rowsOf } from '../pipeline/rows.ts'
+import { Draft } from '../pipeline/draft.ts'
+import { writeRange } from '../pipeline/facts.ts'
+import { idColumns, rowsOf } from '../pipeline/rows.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import { parseBody } from './body.ts'
 import type { CanonicalEvent } from './event.ts'
@@ -20,7 +22,7 @@ const seed = Number(process.env.ZHIKE_FUZZ_SEED ?? 1)
 test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and stored`, { timeout: 60_000 + runs * 10 }, async () => {
   const random = chance(seed)
   const seen = { events: 0, rejected: 0, sound: 0 }
-  let facts: Fact[] = []
+  let events: Placed[] = []
   let rejected: RejectedItem[] = []
   let position = 0
   for (let run = 0; run < runs; run++) {
@@ -51,7 +53,7 @@ test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and 
       expect(items).toHaveLength(count)
       for (const item of items) {
         if ('event' in item) {
-          facts.push(factOf(position, item.event))
+          events.push({ position, event: checked(item.event) })
           expect(() => JSON.stringify(item.raw())).not.toThrow()
         } else {
           expect(item.rejection.code, `seed ${seed}, run ${run}`).not.toBe('undecodable')
@@ -60,11 +62,11 @@ test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and 
         position++
       }
     }
-    if (facts.length + rejected.length < 5000 && run + 1 < runs) continue
-    await store(facts, rejected)
-    seen.events += facts.length
+    if (events.length + rejected.length < 5000 && run + 1 < runs) continue
+    await store(events, rejected)
+    seen.events += events.length
     seen.rejected += rejected.length
-    facts = []
+    events = []
     rejected = []
   }
   expect(seen.events).toBeGreaterThan(runs / 10)
@@ -72,28 +74,37 @@ test(`${runs} mutated bodies crash nothing, and what is let pass is decoded and 
   expect(seen.sound).toBeGreaterThan(runs / 20)
 })
 
-function factOf(position: number, event: CanonicalEvent): Fact {
+interface Placed {
+  position: number
+  event: CanonicalEvent
+}
+
+function checked(event: CanonicalEvent): CanonicalEvent {
   expect(event.identifiers.length).toBeGreaterThan(0)
   expect(Number.isInteger(event.ts)).toBe(true)
   expect(event.historical || event.ts <= receivedAt).toBe(true)
-  return { position, leaf: 1, event, identifiers: '["1"]' }
+  return event
 }
 
-async function store(facts: readonly Fact[], rejected: readonly RejectedItem[]): Promise<void> {
-  const first = facts[0]?.position ?? 0
-  const rows = rowsOf(first, facts, change => [[change.key, change.op === 'set' ? change.value : null]])
-  for (const [table, { ids, lines }] of rows) {
-    await clickhouse.insert(table, lines.join('\n'))
-    const [row] = await clickhouse.query<{ stored: number }>(`select count() as stored from ${table} where range = {first:UInt64}`, {
-      first,
-    })
-    expect(row?.stored, table).toBe(ids.length)
+async function store(events: readonly Placed[], rejected: readonly RejectedItem[]): Promise<void> {
+  const first = events[0]?.position ?? 0
+  const draft = new Draft(first, { redact: event => event, look: () => undefined, listsIn: () => [] })
+  for (const { position, event } of events) draft.add(position - first, event)
+  const facts = draft.kept.map(event => ({ position: event.position, leaf: 1, event, identifiers: '["1"]' }))
+  const rows = rowsOf(draft, facts, change => [[change.key, change.op === 'set' ? change.value : null]])
+  await writeRange(clickhouse, first, rows)
+  for (const [table, { count }] of rows) {
+    const [row] = await clickhouse.query<{ stored: number }>(
+      `select uniqExact(${idColumns[table]}) as stored from ${table} where range = {first:UInt64}`,
+      { first },
+    )
+    expect(row?.stored, table).toBe(count)
   }
   const [times] = await clickhouse.query<{ sum: number }>(
     'select sum(toUnixTimestamp64Milli(ts)) as sum from events where range = {first:UInt64}',
     { first },
   )
-  expect(times?.sum).toBe(facts.reduce((sum, { event }) => sum + event.ts, 0))
+  expect(times?.sum).toBe(events.reduce((sum, { event }) => sum + event.ts, 0))
   await postgres.transaction(tx => saveRejected(tx, keys, rejected))
   const kept = await rejectedPositions(postgres, rejected[0]?.position ?? 0, (rejected.at(-1)?.position ?? -1) + 1)
   expect(kept).toHaveLength(rejected.length)

@@ -1,6 +1,8 @@
 import type { Json, JsonObject } from '../collect/event.ts'
 import type { Queryable } from '../store/postgres.ts'
 
+const nothingNew: readonly string[] = []
+
 /**
  * Which properties ever held a list, by path, in whatever event. Exact: a path is written in the transaction that decides the fact that
  * holds the first one.
@@ -13,10 +15,16 @@ export class ListPaths {
     return this.#known.has(path)
   }
 
-  /** Notes what is new in these properties, in the transaction that decides them. */
-  async note(tx: Queryable, properties: readonly JsonObject[]): Promise<void> {
+  /** The paths of an event's lists that are not known to have held one. */
+  newIn(props: JsonObject): readonly string[] {
     const found = new Set<string>()
-    for (const props of properties) this.#gather(props, '', found)
+    this.#gather(props, '', found)
+    return found.size === 0 ? nothingNew : [...found]
+  }
+
+  /** Notes what is new, in the transaction that decides the facts that hold it. */
+  async note(tx: Queryable, paths: Iterable<string>): Promise<void> {
+    const found = new Set(paths)
     // In order, so that two writers never wait for each other.
     if (found.size > 0)
       await tx.query('insert into list_properties (path) select unnest($1::text[]) on conflict do nothing', [[...found].sort()])

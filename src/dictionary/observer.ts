@@ -4,6 +4,7 @@ import type { Queryable } from '../store/postgres.ts'
 import { hides, type MarkedPath, type Marks, markAt } from './marks.ts'
 import { type ObservedRows, saveObserved } from './observed.ts'
 import { count, forgetExamples, newSeen, offer, type Seen, typeOf } from './seen.ts'
+import { emptyShape, type Shape, withStep } from './shape.ts'
 
 export interface ObserverLimits {
   events: number
@@ -16,15 +17,24 @@ const nameLength = 200
 const pathLength = 300
 const itemsPerList = 20
 const flushEveryMs = 1_000
+const shapesPerEvent = 10_000
+
+/** What an event looked like; undefined for a name beyond the limits. */
+export type Sighting = Shape<ObservedEvent> | undefined
 
 /** A step of a path: what is seen there, and the steps inside. */
 interface Branch {
   seen: Seen
+  /** Of its event, from 1. */
+  number: number
   inside: Map<string, Branch>
 }
 
 interface ObservedEvent {
   name: string
+  /** Where the shapes of its events begin, and how many there are. */
+  shapes: Shape<ObservedEvent> | undefined
+  shapeCount: number
   count: number
   firstSeen: number
   lastSeen: number
@@ -48,11 +58,14 @@ export class Observer {
   private readonly limits: ObserverLimits
   private readonly events = new Map<string, ObservedEvent>()
   private readonly traits = new Map<string, Seen>()
+  private pendingShapes: Shape<ObservedEvent>[] = []
   private pendingEvents: ObservedEvent[] = []
   private pendingTraits: Seen[] = []
   private eventsLeftOut = 0
   private traitsLeftOut = 0
   private flushedAt: number
+  /** Of the event that is looked at, so far. */
+  private shape: Sighting
 
   constructor(now: () => number, marks: () => Marks, limits: ObserverLimits = limitsByDefault) {
     this.now = now
@@ -61,15 +74,25 @@ export class Observer {
     this.flushedAt = now()
   }
 
-  /** Events as they will be stored, without personal data. */
-  observe(events: readonly CanonicalEvent[]): void {
-    for (const event of events) {
-      const known = this.events.get(event.event) ?? this.added(event.event)
-      if (known) this.observeEvent(known, event)
-      else this.eventsLeftOut++
-      for (const change of event.traits)
-        if (!isTagTrait(change.key)) this.observeTrait(change.key, change.op === 'set' ? change.value : null, event.receivedAt)
+  /** What an event looks like as it will be stored, without personal data. It counts when it is accepted; short values may become examples at once. */
+  look({ event: name, props }: CanonicalEvent): Sighting {
+    const event = this.events.get(name) ?? this.added(name)
+    if (!event) return undefined
+    this.shape = this.shapesOf(event)
+    this.lookIntoObject(event, event.inside, '', props)
+    return this.shape
+  }
+
+  /** An event that looked so is stored, with these traits. */
+  accept(shape: Sighting, traits: CanonicalEvent['traits'], receivedAt: number): void {
+    if (!shape) this.eventsLeftOut++
+    else {
+      if (shape.count === 0) this.pendingShapes.push(shape)
+      widen(shape, receivedAt, receivedAt)
+      shape.count++
     }
+    for (const change of traits)
+      if (!isTagTrait(change.key)) this.observeTrait(change.key, change.op === 'set' ? change.value : null, receivedAt)
   }
 
   async flushIfDue(tx: Queryable): Promise<void> {
@@ -95,41 +118,64 @@ export class Observer {
     for (const seen of this.traits.values()) if (hides(marks.ofTrait(seen.path))) forgetExamples(seen)
   }
 
-  private observeEvent(known: ObservedEvent, { props, receivedAt }: CanonicalEvent): void {
-    if (known.count++ === 0) {
-      known.firstSeen = receivedAt
-      known.lastSeen = receivedAt
-      this.pendingEvents.push(known)
-    } else if (receivedAt > known.lastSeen) known.lastSeen = receivedAt
-    else if (receivedAt < known.firstSeen) known.firstSeen = receivedAt
-    this.observeObject(known, known.inside, '', props, receivedAt)
+  private shapesOf(event: ObservedEvent): Shape<ObservedEvent> {
+    // Events that all look different do not fill the memory; the shapes that are pending are held until they are counted.
+    if (event.shapes && event.shapeCount < shapesPerEvent) return event.shapes
+    event.shapeCount = 0
+    event.shapes = emptyShape(event)
+    return event.shapes
   }
 
-  private observeObject(event: ObservedEvent, inside: Map<string, Branch>, prefix: string, object: JsonObject, at: number): void {
+  private lookIntoObject(event: ObservedEvent, inside: Map<string, Branch>, prefix: string, object: JsonObject): void {
     for (const key in object) {
       const branch = inside.get(key) ?? this.addedBranch(event, inside, prefix === '' ? key : `${prefix}.${key}`, key)
-      if (branch) this.observeValue(event, branch, object[key] as Json, at)
+      if (branch) this.lookAtValue(event, branch, object[key] as Json)
+      else this.step(0, undefined, 0)
     }
   }
 
-  private observeValue(event: ObservedEvent, branch: Branch, value: Json, at: number): void {
+  private lookAtValue(event: ObservedEvent, branch: Branch, value: Json): void {
     const type = typeOf(value)
     const { seen } = branch
     if (type === objectType) {
-      const inner = value as JsonObject
-      this.observeObject(event, branch.inside, seen.path, inner, at)
+      this.lookIntoObject(event, branch.inside, seen.path, value as JsonObject)
       if (branch.inside.size > 0) return
     }
-    if (count(seen, type, at)) event.pending.push(seen)
-    if (type === listType) this.observeItems(event, branch, value as Json[], at)
+    this.step(branch.number, seen, type)
+    if (type === listType) this.lookAtItems(event, branch, value as Json[])
     else if (seen.tries > 0 && (type === 0 || type === 2)) offer(seen, value as string | number)
   }
 
-  private observeItems(event: ObservedEvent, branch: Branch, list: Json[], at: number): void {
+  private lookAtItems(event: ObservedEvent, branch: Branch, list: Json[]): void {
     for (let index = 0; index < list.length && index < itemsPerList; index++) {
       const items = branch.inside.get('[]') ?? this.addedBranch(event, branch.inside, `${branch.seen.path}[]`, branch.seen.key, '[]')
-      if (items) this.observeValue(event, items, list[index] as Json, at)
+      if (items) this.lookAtValue(event, items, list[index] as Json)
+      else this.step(0, undefined, 0)
     }
+  }
+
+  private step(number: number, seen: Seen | undefined, type: number): void {
+    if (!this.shape) return
+    const { shape } = this
+    const known = shape.next.size
+    this.shape = withStep(shape, number, seen, type)
+    if (shape.next.size > known) shape.event.shapeCount++
+  }
+
+  /** What was accepted becomes counts of its event and its properties. */
+  private countShapes(): void {
+    for (const shape of this.pendingShapes) {
+      const { event, count: times, firstSeen, lastSeen } = shape
+      if (event.count === 0) this.pendingEvents.push(event)
+      widen(event, firstSeen, lastSeen)
+      event.count += times
+      for (let at: Shape<ObservedEvent> | undefined = shape; at?.before; at = at.before) {
+        if (!at.seen) event.leftOut += times
+        else if (count(at.seen, at.type, { times, firstSeen, lastSeen })) event.pending.push(at.seen)
+      }
+      shape.count = 0
+    }
+    this.pendingShapes = []
   }
 
   private observeTrait(key: string, value: Json, at: number): void {
@@ -139,24 +185,22 @@ export class Observer {
       return
     }
     const type = typeOf(value)
-    if (count(seen, type, at)) this.pendingTraits.push(seen)
+    if (count(seen, type, { times: 1, firstSeen: at, lastSeen: at })) this.pendingTraits.push(seen)
     if (seen.tries > 0 && (type === 0 || type === 2)) offer(seen, value as string | number)
   }
 
   private added(name: string): ObservedEvent | undefined {
     if (this.events.size >= this.limits.events || !isName(name, nameLength)) return undefined
-    const event = { name, count: 0, firstSeen: 0, lastSeen: 0, leftOut: 0, properties: 0, inside: new Map(), pending: [] }
+    const counts = { count: 0, firstSeen: 0, lastSeen: 0, leftOut: 0, properties: 0 }
+    const event: ObservedEvent = { name, shapes: undefined, shapeCount: 0, ...counts, inside: new Map(), pending: [] }
     this.events.set(name, event)
     return event
   }
 
   private addedBranch(event: ObservedEvent, inside: Map<string, Branch>, path: string, key: string, step = key): Branch | undefined {
-    if (event.properties >= this.limits.propertiesPerEvent || !isName(path, pathLength)) {
-      event.leftOut++
-      return undefined
-    }
+    if (event.properties >= this.limits.propertiesPerEvent || !isName(path, pathLength)) return undefined
     event.properties++
-    const branch = { seen: newSeen(path, key), inside: new Map() }
+    const branch = { seen: newSeen(path, key), number: event.properties, inside: new Map() }
     if (hides(markAt(this.marks(), event.name, path))) forgetExamples(branch.seen)
     inside.set(step, branch)
     return branch
@@ -171,6 +215,7 @@ export class Observer {
   }
 
   private taken(): ObservedRows {
+    this.countShapes()
     const rows: ObservedRows = {
       events: this.pendingEvents.map(({ name, count: times, leftOut, firstSeen, lastSeen }) => ({
         name,
@@ -199,7 +244,7 @@ export class Observer {
       const event = this.events.get(name)
       if (!event) continue
       if (event.count === 0) this.pendingEvents.push(event)
-      merge(event, row)
+      widen(event, row.firstSeen, row.lastSeen)
       event.count += row.count
       event.leftOut += row.leftOut
     }
@@ -233,7 +278,10 @@ function takenOf(seen: Seen): TakenSeen {
 function returned({ seen, counts, examples, firstSeen, lastSeen }: TakenSeen): boolean {
   const isFirst = seen.total === 0
   if (isFirst) Object.assign(seen, { firstSeen, lastSeen })
-  else merge(seen, { firstSeen, lastSeen })
+  else {
+    seen.firstSeen = Math.min(seen.firstSeen, firstSeen)
+    seen.lastSeen = Math.max(seen.lastSeen, lastSeen)
+  }
   counts.forEach((times, type) => {
     seen.counts[type] = (seen.counts[type] ?? 0) + times
     seen.total += times
@@ -242,10 +290,10 @@ function returned({ seen, counts, examples, firstSeen, lastSeen }: TakenSeen): b
   return isFirst
 }
 
-function merge(known: { firstSeen: number; lastSeen: number; count?: number }, other: { firstSeen: number; lastSeen: number }): void {
-  const isEmpty = known.count === 0
-  known.firstSeen = isEmpty ? other.firstSeen : Math.min(known.firstSeen, other.firstSeen)
-  known.lastSeen = isEmpty ? other.lastSeen : Math.max(known.lastSeen, other.lastSeen)
+function widen(known: { firstSeen: number; lastSeen: number; count: number }, firstSeen: number, lastSeen: number): void {
+  const isFirst = known.count === 0
+  known.firstSeen = isFirst ? firstSeen : Math.min(known.firstSeen, firstSeen)
+  known.lastSeen = isFirst ? lastSeen : Math.max(known.lastSeen, lastSeen)
 }
 
 function forgetMarked(inside: ReadonlyMap<string, Branch>, marked: MarkedPath | undefined, all = hides(marked?.mark)): void {

@@ -49,17 +49,14 @@ export function newSeen(path: string, key: string): Seen {
   }
 }
 
-/** Counts one value by the place of its type; true when it is the first since the last writing. */
-export function count(seen: Seen, type: number, at: number): boolean {
-  seen.counts[type] = (seen.counts[type] ?? 0) + 1
-  if (seen.total++ > 0) {
-    if (at > seen.lastSeen) seen.lastSeen = at
-    else if (at < seen.firstSeen) seen.firstSeen = at
-    return false
-  }
-  seen.firstSeen = at
-  seen.lastSeen = at
-  return true
+/** Counts values by the place of their type; true when they are the first since the last writing. */
+export function count(seen: Seen, type: number, of: { times: number; firstSeen: number; lastSeen: number }): boolean {
+  const isFirst = seen.total === 0
+  seen.counts[type] = (seen.counts[type] ?? 0) + of.times
+  seen.total += of.times
+  seen.firstSeen = isFirst ? of.firstSeen : Math.min(seen.firstSeen, of.firstSeen)
+  seen.lastSeen = isFirst ? of.lastSeen : Math.max(seen.lastSeen, of.lastSeen)
+  return isFirst
 }
 
 /** Keeps a short value as an example, as long as some are wanted. */

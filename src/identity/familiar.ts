@@ -19,8 +19,8 @@ const generation = 60_000
  * many times before.
  */
 export class Familiar {
-  #young = new Map<string, FamiliarAnswer>()
-  #old = new Map<string, FamiliarAnswer>()
+  #young = new Map<Key, FamiliarAnswer>()
+  #old = new Map<Key, FamiliarAnswer>()
   #writer = ''
 
   /** At the begin of a transaction that holds identity: forgets everything unless what was remembered last is what is stored. */
@@ -52,7 +52,7 @@ export class Familiar {
     this.#old.clear()
   }
 
-  #keep(key: string, answer: FamiliarAnswer): void {
+  #keep(key: Key, answer: FamiliarAnswer): void {
     if (this.#young.size >= generation) {
       this.#old = this.#young
       this.#young = new Map()
@@ -61,7 +61,11 @@ export class Familiar {
   }
 }
 
-function keyOf({ identifiers }: IdentityFact): string {
+/** A frozen list stands for itself: whoever freezes it gives the same list for the same identifiers. */
+type Key = string | IdentityFact['identifiers']
+
+function keyOf({ identifiers }: IdentityFact): Key {
+  if (Object.isFrozen(identifiers)) return identifiers
   let key = ''
   for (const { namespace, value } of identifiers) key += `${namespace}\0${value}\0`
   return key

@@ -1,10 +1,11 @@
-import type { CanonicalEvent } from '../collect/event.ts'
+import type { Position } from '../log/position.ts'
 import { type Fingerprint, wordsPerPrint } from './fingerprint.ts'
 import type { Ledger } from './ledger.ts'
 import { isFault, leftOut, type RowMapper } from './mapping/row-mapper.ts'
 import type { BlockMemory } from './readers/blocks.ts'
 import type { Place, RowBlock, RowFault } from './readers/rows.ts'
 import type { Reject } from './rejects.ts'
+import type { EventDraft } from './sink.ts'
 
 /** Rows that were read, and what becomes of each. */
 export interface PreparedBatch {
@@ -13,8 +14,10 @@ export interface PreparedBatch {
   /** Where its first row starts, and the row after its last one. */
   start: Place
   next: Place
-  /** One for each row; undefined where nothing comes of it. */
-  events: (CanonicalEvent | undefined)[]
+  rows: number
+  range: Position
+  /** The events that come of them. */
+  draft: EventDraft
   imported: number
   repeated: number
   leftOut: number
@@ -28,6 +31,8 @@ export interface PreparedBatch {
 }
 
 export interface Preparation {
+  /** Where the next batch will stand, and what its events are taken in. */
+  begin(): Promise<{ range: Position; draft: EventDraft }>
   blocks: AsyncIterable<RowBlock>
   /** What the blocks are read in. */
   memory: BlockMemory
@@ -45,20 +50,26 @@ const bytesPerBatch = 8 * 1024 * 1024
 
 /** Reads the rows of a file in batches, maps them, and asks the ledger which are new. */
 export async function* preparedBatches(preparation: Preparation): AsyncGenerator<PreparedBatch> {
-  let draft = new Draft(preparation.firstRow, preparation.start)
+  const { begin } = preparation
+  let reading: Reading | undefined
+  let at = { row: preparation.firstRow, place: preparation.start }
   for await (const block of preparation.blocks) {
-    draft.add(block, preparation)
-    if (!draft.isFull(preparation.batchRows)) continue
-    const batch = await draft.decided(preparation)
+    reading ??= new Reading(at.row, at.place, await begin())
+    reading.add(block, preparation)
+    if (!reading.isFull(preparation.batchRows)) continue
+    const batch = await reading.decided(preparation)
     yield batch
-    draft = new Draft(batch.firstRow + batch.events.length, batch.next)
+    at = { row: batch.firstRow + batch.rows, place: batch.next }
+    reading = undefined
   }
-  if (draft.events.length > 0) yield await draft.decided(preparation)
+  if (reading) yield await reading.decided(preparation)
 }
 
 /** A batch while it is read. */
-class Draft {
-  readonly events: (CanonicalEvent | undefined)[] = []
+class Reading {
+  #rows = 0
+  readonly #range: Position
+  readonly #draft: EventDraft
   readonly #firstRow: number
   readonly #start: Place
   #next: Place
@@ -69,18 +80,20 @@ class Draft {
   readonly #rejects: Reject[] = []
   readonly #blocks: { firstRow: number; bytes: Buffer; starts: Int32Array; ends: Int32Array; lines: Float64Array }[] = []
 
-  constructor(firstRow: number, start: Place) {
+  constructor(firstRow: number, start: Place, { range, draft }: { range: Position; draft: EventDraft }) {
+    this.#range = range
+    this.#draft = draft
     this.#firstRow = firstRow
     this.#start = start
     this.#next = start
   }
 
   isFull(batchRows: number): boolean {
-    return this.#mapped >= batchRows || this.events.length >= 10 * batchRows || this.#bytes >= bytesPerBatch
+    return this.#mapped >= batchRows || this.#rows >= 10 * batchRows || this.#bytes >= bytesPerBatch
   }
 
   add(block: RowBlock, { map, fingerprint }: Preparation): void {
-    const before = this.events.length
+    const before = this.#rows
     this.#makeRoom(before + block.count)
     this.#keepPlaces(block)
     this.#next = block.end
@@ -88,32 +101,31 @@ class Draft {
       const mapped = map(block, row)
       if (mapped === leftOut) {
         this.#leftOut++
-        this.events.push(undefined)
       } else if (isFault(mapped)) {
         this.#rejects.push(this.#rejectOf(before + row, mapped, !block.faultOf(row)))
-        this.events.push(undefined)
       } else {
         fingerprint(block, row, this.#prints, (before + row) * wordsPerPrint)
-        this.events.push(mapped)
+        this.#draft.add(before + row, mapped)
         this.#mapped++
       }
     }
+    this.#rows += block.count
   }
 
   async decided({ ledger, memory, bytesRead: read }: Preparation): Promise<PreparedBatch> {
-    const { events } = this
+    const rows = this.#rows
     const bytesRead = read()
-    const fresh = await ledger.decide(this.#prints.subarray(0, events.length * wordsPerPrint), this.#firstRow)
+    const fresh = await ledger.decide(this.#prints.subarray(0, rows * wordsPerPrint), this.#firstRow)
     let imported = 0
-    for (let row = 0; row < events.length; row++) {
-      if (fresh[row]) imported++
-      else events[row] = undefined
-    }
+    for (let row = 0; row < rows; row++) imported += fresh[row] as number
+    if (imported < this.#mapped) this.#draft.keep(fresh)
     return {
       firstRow: this.#firstRow,
       start: this.#start,
       next: this.#next,
-      events,
+      rows,
+      range: this.#range,
+      draft: this.#draft,
       imported,
       repeated: this.#mapped - imported,
       leftOut: this.#leftOut,
@@ -137,7 +149,7 @@ class Draft {
   #keepPlaces(block: RowBlock): void {
     const { count, bytes } = block
     const places = {
-      firstRow: this.events.length,
+      firstRow: this.#rows,
       bytes,
       starts: new Int32Array(count),
       ends: new Int32Array(count),

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestStores, testStores } from '../../test/stores.ts'
+import type { CanonicalEvent } from '../collect/event.ts'
 import { Importer } from './importer.ts'
 import { type Import, importById } from './imports.ts'
 import type { ImportBatch } from './sink.ts'
-import { tableSink, testImporter } from './table-sink.fixture.ts'
+import { type PlacedEvents, tableSink, testImporter } from './table-sink.fixture.ts'
 
 let stores: TestStores
 let directory: string
@@ -208,7 +209,10 @@ test('a decided batch can be read again from the file', async () => {
   const recording = {
     ...sink,
     submit(batch: ImportBatch) {
-      batches.set(batch.range, [...batch.events])
+      const { range, placed } = batch.draft as PlacedEvents
+      const events = new Array<CanonicalEvent | undefined>(batch.rows).fill(undefined)
+      for (const { index, event } of placed) events[index] = event
+      batches.set(range, events)
       return sink.submit(batch)
     },
   }

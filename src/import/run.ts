@@ -32,7 +32,7 @@ export interface Run {
   signal: AbortSignal
 }
 
-const defaultBatchRows = 5_000
+const defaultBatchRows = 20_000
 
 /**
  * Takes the rows after the import's checkpoint to the sink, in their order: one batch is read while the one before it is decided.
@@ -45,6 +45,10 @@ export async function runImport(deps: RunDependencies, run: Run): Promise<void> 
   const reader = await chunksOf(started.filePath, start.offset, started.fileBytes, deps.chunkBytes)
   const memory = new BlockMemory()
   const batches = preparedBatches({
+    begin: async () => {
+      const range = await reserveRange(deps.postgres)
+      return { range, draft: deps.sink.draft(range) }
+    },
     blocks: blocksOf(reader.chunks, scan, start, memory),
     memory,
     map,
@@ -93,14 +97,14 @@ class Steps {
     if (batch.imported === 0) {
       next = await postgres.transaction(tx => this.#checkpoint(tx, batch, []))
     } else {
-      const range = await reserveRange(postgres)
+      const { range, draft, rows, start } = batch
       await sink.submit({
         import: started.id,
-        range,
-        events: batch.events,
+        draft,
+        rows,
         commit: async (tx, refused) => {
           next = await this.#checkpoint(tx, batch, refused)
-          await addBatch(tx, { range, import: started.id, start: batch.start, rows: batch.events.length })
+          await addBatch(tx, { range, import: started.id, start, rows })
         },
       })
     }
@@ -119,7 +123,7 @@ class Steps {
     const rejects = [...batch.rejects, ...refusedRows].sort((a, b) => a.line - b.line)
     await this.#run.ledger.forget(refused.map(({ index }) => batch.firstRow + index))
     const next = {
-      rowsRead: at.rowsRead + batch.events.length,
+      rowsRead: at.rowsRead + batch.rows,
       imported: at.imported + batch.imported - refused.length,
       rejected: at.rejected + rejects.length,
       repeated: at.repeated + batch.repeated,

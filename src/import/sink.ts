@@ -5,13 +5,20 @@ import type { Queryable } from '../store/postgres.ts'
 /** Imports have a partition of their own, above those of the log. */
 export const importPartition = maxPartitions - 1
 
+/** The events of a batch as its sink wants them: made as soon as their rows are read, so that nothing else of these is held while they wait. */
+export interface EventDraft {
+  /** @param row in the batch, after those of earlier events */
+  add(row: number, event: CanonicalEvent): void
+  /** Leaves out the events of the rows that are 0 here. */
+  keep(rows: Uint8Array): void
+}
+
 /** Consecutive rows of a file that are decided together. */
 export interface ImportBatch {
   import: number
-  /** Where the first row stands; row `i` is at `range + i`. */
-  range: Position
-  /** One for each row; undefined where nothing comes of it (a repeat, a reject). */
-  events: (CanonicalEvent | undefined)[]
+  /** From the sink, at the range of the batch; row `i` is at `range + i`. Where nothing comes of a row (a repeat, a reject) it has none. */
+  draft: EventDraft
+  rows: number
   /**
    * Runs inside the transaction that decides the batch, at its end: records how far the file has come. May be called again for another try.
    * @param refused rows that nobody can own after all
@@ -21,13 +28,14 @@ export interface ImportBatch {
 }
 
 export interface RefusedRow {
-  /** In `events`. */
+  /** Its row in the batch. */
   index: number
   rejection: Rejection
 }
 
 /** Where an import's events go: the pipeline. */
 export interface BatchSink {
+  draft(range: Position): EventDraft
   /** Resolves when the batch is durably decided; waits first while two earlier ones are still on their way to ClickHouse. */
   submit(batch: ImportBatch): Promise<void>
   /** Resolves when everything submitted is visible. */

@@ -29,6 +29,7 @@ async function bring(source: string, failsAt: (call: number) => boolean): Promis
     batchRows: 10,
     chunkBytes: 400,
     sink: {
+      draft: range => sink.draft(range),
       finish: () => sink.finish(),
       submit: batch => (failsAt(++calls) ? Promise.reject(new Error('the store is away')) : sink.submit(batch)),
     },

@@ -1,16 +1,36 @@
 import { pino } from 'pino'
 import type { CanonicalEvent } from '../collect/event.ts'
+import type { Position } from '../log/position.ts'
 import { openSeenMessages } from '../pipeline/dedup/index.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { Postgres } from '../store/postgres.ts'
 import type { ImporterDependencies } from './importer.ts'
-import type { BatchSink, RefusedRow } from './sink.ts'
+import type { BatchSink, EventDraft, RefusedRow } from './sink.ts'
+
+/** Events by their rows. */
+export class PlacedEvents implements EventDraft {
+  readonly range: Position
+  placed: { index: number; event: CanonicalEvent }[] = []
+
+  constructor(range: Position) {
+    this.range = range
+  }
+
+  add(index: number, event: CanonicalEvent): void {
+    this.placed.push({ index, event })
+  }
+
+  keep(rows: Uint8Array): void {
+    this.placed = this.placed.filter(({ index }) => rows[index] === 1)
+  }
+}
 
 /** A sink for tests: events go into a table of PostgreSQL, decided and stored in one transaction. */
 export function tableSink(postgres: Postgres, isRefused: (event: CanonicalEvent) => boolean = () => false): BatchSink {
   return {
-    async submit({ range, events, commit }) {
-      const placed = events.flatMap((event, index) => (event ? [{ index, event }] : []))
+    draft: range => new PlacedEvents(range),
+    async submit({ draft, commit }) {
+      const { range, placed } = draft as PlacedEvents
       const taken = placed.filter(({ event }) => !isRefused(event))
       const refused: RefusedRow[] = placed
         .filter(({ event }) => isRefused(event))

@@ -3,8 +3,8 @@ import { decodeRecord } from '../collect/record.ts'
 import type { LogRecord } from '../log/log.ts'
 import { type Position, positionOf } from '../log/position.ts'
 
-/** What stands at one position: an event, an item that a front door refused, or nothing (a row of a file that is no event). */
-export type BatchItem = { event: CanonicalEvent; raw?: () => Json } | { rejected: RejectedItem } | { absent: true }
+/** What stands at one position: an event, or an item that a front door refused. */
+export type BatchItem = { event: CanonicalEvent; raw?: () => Json } | { rejected: RejectedItem }
 
 export interface RejectedItem {
   source: string

@@ -1,32 +1,23 @@
-import type { CanonicalEvent, Json } from '../collect/event.ts'
 import type { Position } from '../log/position.ts'
 import type { Queryable } from '../store/postgres.ts'
-import type { Batch, RejectedItem } from './batch.ts'
+import { type Batch, type RejectedItem, untilOf } from './batch.ts'
+import { Draft, type Kept, type Preparing } from './draft.ts'
 import { noteChanges } from './evaluation/changes.ts'
 import { prepareRange } from './ranges.ts'
 import type { Fact } from './rows.ts'
 import { Tally } from './stats.ts'
 
 /** What the domains do with a batch, inside the transaction that decides it. The pipeline knows their order and nothing else of them. */
-export interface Domains {
-  /** Takes personal data out of everything that leaves PostgreSQL. */
-  redact(event: CanonicalEvent): CanonicalEvent
+export interface Domains extends Preparing {
   /** The hashes of each event's identifiers, what chose its leaf first: UInt64 in decimal, as JSON text. */
-  identifiersOf(db: Queryable, events: readonly CanonicalEvent[], leaves: readonly number[]): Promise<string[]>
+  identifiersOf(db: Queryable, events: readonly Kept[], leaves: readonly number[]): Promise<string[]>
   /** Which leaf each event goes to, and the hashes of its identifiers; or why it cannot be anybody's. */
-  resolve(tx: Queryable, events: readonly Located[]): Promise<(Resolved | { refused: RejectedItem['rejection'] })[]>
+  resolve(tx: Queryable, events: readonly Kept[]): Promise<(Resolved | { refused: RejectedItem['rejection'] })[]>
   /** Traits and consents become part of the profiles. */
   applyToProfiles(tx: Queryable, facts: readonly Fact[]): Promise<void>
   /** What was seen becomes part of the dictionary, now and then. */
   observe(tx: Queryable, facts: readonly Fact[]): Promise<void>
   saveRejected(tx: Queryable, rejected: readonly LocatedReject[]): Promise<void>
-}
-
-export interface Located {
-  position: Position
-  event: CanonicalEvent
-  /** The item as it came; absent for rows of a file, whose import keeps them. */
-  raw?: () => Json
 }
 
 export interface LocatedReject extends RejectedItem {
@@ -42,6 +33,19 @@ export interface Resolved {
   identifiers: string
 }
 
+/** A batch before it is decided. */
+export interface Undecided {
+  /** What is new in it. */
+  draft: Draft
+  /** Where the range ends. */
+  until: Position
+  /** What repeats an earlier message. */
+  repeats: readonly Repeat[]
+  rejected: readonly LocatedReject[]
+}
+
+type Repeat = Pick<Kept, 'position' | 'source' | 'messageId' | 'receivedAt' | 'raw'>
+
 /** Everything a batch came to. */
 export interface Decision {
   range: Position
@@ -54,80 +58,82 @@ export interface Decision {
   tally: Tally
 }
 
-/**
- * Decides a batch: whose each event is, what it changes, what is refused. Everything is in the caller's transaction or, if that fails, nowhere.
- * @param fresh per position 1 where the message was not seen before
- */
-export async function decide(tx: Queryable, domains: Domains, batch: Batch, fresh: Uint8Array, now: number): Promise<Decision> {
-  const outcome = new Uint32Array(batch.items.length)
-  const tally = new Tally()
-  const events: Located[] = []
-  const repeats: Located[] = []
+/** @param fresh per position 1 where the message was not seen before */
+export function undecided(preparing: Preparing, batch: Batch, fresh: Uint8Array): Undecided {
+  const draft = new Draft(batch.range, preparing)
+  const repeats: Repeat[] = []
   const rejected: LocatedReject[] = []
-  for (const [index, item] of batch.items.entries()) {
-    const position = batch.range + index
-    if ('absent' in item) continue
+  for (const [place, item] of batch.items.entries()) {
+    const position = batch.range + place
     if ('rejected' in item) rejected.push({ ...item.rejected, position })
-    else (fresh[index] ? events : repeats).push({ position, event: item.event, ...(item.raw && { raw: item.raw }) })
+    else if (fresh[place]) draft.add(place, item.event, item.raw)
+    else {
+      const { source, messageId, receivedAt } = item.event
+      repeats.push({ position, source, messageId, receivedAt, raw: item.raw })
+    }
   }
+  return { draft, until: untilOf(batch), repeats, rejected }
+}
 
+/** Decides a batch: whose each event is, what it changes, what is refused. Everything is in the caller's transaction or, if that fails, nowhere. */
+export async function decide(tx: Queryable, domains: Domains, batch: Undecided, now: number): Promise<Decision> {
+  const { draft, until, repeats, rejected } = batch
+  const { range } = draft
+  const outcome = new Uint32Array(until - range)
+  const tally = new Tally()
   const facts: Fact[] = []
-  const resolved = await domains.resolve(tx, events)
+  const resolved = await domains.resolve(tx, draft.kept)
   const refused: (LocatedReject | RefusedRow)[] = []
   const refusals = new Map<string, RejectedItem['rejection']>()
-  for (const [index, located] of events.entries()) {
-    const { position, event } = located
+  for (const [index, event] of draft.kept.entries()) {
+    const { position } = event
     const person = resolved[index]
     if (!person) throw new Error('identity answers for every event')
     if ('refused' in person) {
-      refused.push(refusalOf(located, person.refused))
+      refused.push(refusalOf(event, person.refused))
       refusals.set(idOf(event), person.refused)
     } else {
-      outcome[position - batch.range] = person.leaf
-      facts.push({ position, leaf: person.leaf, event: domains.redact(event), identifiers: person.identifiers })
+      outcome[position - range] = person.leaf
+      facts.push({ position, leaf: person.leaf, event, identifiers: person.identifiers })
       tally.add('accepted', event.source, event.receivedAt)
     }
   }
   // What repeats an item that is refused is no repeat of anything stored: it is refused, too, wherever batches are cut.
   for (const repeat of repeats) {
-    const rejection = refusals.get(idOf(repeat.event))
+    const rejection = refusals.get(idOf(repeat))
     if (rejection) refused.push(refusalOf(repeat, rejection))
-    else tally.add('deduplicated', repeat.event.source, repeat.event.receivedAt)
+    else tally.add('deduplicated', repeat.source, repeat.receivedAt)
   }
 
   await domains.applyToProfiles(tx, facts)
   await domains.observe(tx, facts)
-  await noteChanges(tx, batch.range, facts, now)
+  await noteChanges(tx, range, facts, now)
   for (const { source, receivedAt } of [...rejected, ...refused]) tally.add('rejected', source, receivedAt)
   await domains.saveRejected(tx, [...rejected, ...refused.filter(one => 'item' in one)])
   await tally.save(tx)
-  await prepareRange(tx, batch.range, outcome, now)
-  return { range: batch.range, until: batch.range + batch.items.length, facts, refused, outcome, tally }
+  await prepareRange(tx, range, outcome, now)
+  return { range, until, facts, refused, outcome, tally }
 }
 
-function idOf({ source, messageId }: CanonicalEvent): string {
+function idOf({ source, messageId }: Repeat): string {
   return `${source}\0${messageId}`
 }
 
-function refusalOf({ position, event, raw }: Located, rejection: RejectedItem['rejection']): LocatedReject | RefusedRow {
-  return { source: event.source, receivedAt: event.receivedAt, rejection, position, ...(raw && { item: raw() }) }
+function refusalOf({ position, source, receivedAt, raw }: Repeat, rejection: RejectedItem['rejection']): LocatedReject | RefusedRow {
+  return { source, receivedAt, rejection, position, ...(raw && { item: raw() }) }
 }
 
-/** The facts of a range that was decided before, from its batch and its outcome. */
-export async function recall(db: Queryable, domains: Domains, batch: Batch, outcome: Uint32Array): Promise<Fact[]> {
-  const events = batch.items.flatMap((item, index) => {
-    const leaf = outcome[index] ?? 0
-    return leaf > 0 && 'event' in item ? [{ position: batch.range + index, leaf, event: item.event }] : []
-  })
-  const identifiers = await domains.identifiersOf(
-    db,
-    events.map(({ event }) => event),
-    events.map(({ leaf }) => leaf),
-  )
-  return events.map(({ position, leaf, event }, index) => ({
-    position,
-    leaf,
-    event: domains.redact(event),
+/**
+ * The facts of a range that was decided before, from its outcome.
+ * @param draft of those of its events that were stored
+ */
+export async function recall(db: Queryable, domains: Domains, draft: Draft, outcome: Uint32Array): Promise<Fact[]> {
+  const leaves = draft.kept.map(({ position }) => outcome[position - draft.range] ?? 0)
+  const identifiers = await domains.identifiersOf(db, draft.kept, leaves)
+  return draft.kept.map((event, index) => ({
+    position: event.position,
+    leaf: leaves[index] ?? 0,
+    event,
     identifiers: identifiers[index] ?? '[]',
   }))
 }

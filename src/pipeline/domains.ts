@@ -24,6 +24,8 @@ export function domainsOf({ keys, identity, identities, dictionary, now }: Domai
   const marks = (): Marks => dictionary.marks()
   return {
     redact: event => redact(event, keys.blindIndex, marks()),
+    look: event => dictionary.observer.look(event),
+    listsIn: event => dictionary.lists.newIn(event.props),
     identifiersOf: (db, events, leaves) =>
       identities.hashesOf(
         db,
@@ -32,27 +34,17 @@ export function domainsOf({ keys, identity, identities, dictionary, now }: Domai
         leaves,
       ),
     async resolve(tx, events) {
-      const { facts } = await identity.resolve(
-        tx,
-        events.map(({ position, event }) => ({
-          position,
-          ts: event.ts,
-          source: event.source,
-          identifiers: event.identifiers,
-          operation: event.operation,
-        })),
-      )
-      return facts
+      return (await identity.resolve(tx, events)).facts
     },
     async applyToProfiles(tx, facts) {
       await applyToProfiles(tx, keys, facts, key => isPersonalTrait(key, marks()), now())
     },
     async observe(tx, facts) {
-      dictionary.observer.observe(facts.map(({ event }) => event))
+      for (const { event } of facts) dictionary.observer.accept(event.sighting, event.traits, event.receivedAt)
       await dictionary.observer.flushIfDue(tx)
       await dictionary.lists.note(
         tx,
-        facts.map(({ event }) => event.props),
+        facts.flatMap(({ event }) => event.lists),
       )
     },
     saveRejected: (tx, rejected) => saveRejected(tx, keys, rejected),

@@ -1,11 +1,12 @@
 import type { Position } from '../log/position.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
+import { eventColumns } from './event-columns.ts'
 import { queryPrefix } from './ranges.ts'
-import { type FactTable, idColumns, type RangeRows } from './rows.ts'
+import { type FactTable, idColumns, type RangeRows, type TableBody } from './rows.ts'
 
 /** First try: everything at once, one insert per table. Nothing of this range can be there yet. */
 export async function writeRange(clickhouse: ClickHouse, range: Position, rows: RangeRows): Promise<void> {
-  await Promise.all([...rows].map(([table, { lines }]) => insert(clickhouse, range, table, lines, 'first')))
+  await Promise.all([...rows].map(([table, of]) => insert(clickhouse, range, table, of.without(nothing), 'first')))
 }
 
 /**
@@ -20,12 +21,11 @@ export async function completeRange(
   attempt: string,
 ): Promise<void> {
   await clickhouse.command('kill query where startsWith(query_id, {prefix:String}) sync', { prefix: queryPrefix(range) })
-  for (const [table, { ids, lines }] of rows) {
-    const stored = await storedIds(clickhouse, table, range, until)
-    const missing = lines.filter((_, index) => !stored.has(ids[index] ?? ''))
-    if (missing.length > 0) await insert(clickhouse, range, table, missing, attempt)
-  }
+  for (const [table, of] of rows)
+    await insert(clickhouse, range, table, of.without(await storedIds(clickhouse, table, range, until)), attempt)
 }
+
+const nothing: ReadonlySet<string> = new Set()
 
 async function storedIds(clickhouse: ClickHouse, table: FactTable, range: Position, until: Position): Promise<Set<string>> {
   const rows = await clickhouse.query<{ id: string }>(
@@ -35,6 +35,16 @@ async function storedIds(clickhouse: ClickHouse, table: FactTable, range: Positi
   return new Set(rows.map(row => row.id))
 }
 
-async function insert(clickhouse: ClickHouse, range: Position, table: FactTable, lines: string[], attempt: string): Promise<void> {
-  await clickhouse.insert(table, lines.join('\n'), { queryId: `${queryPrefix(range)}${table}-${attempt}` })
+async function insert(
+  clickhouse: ClickHouse,
+  range: Position,
+  table: FactTable,
+  body: TableBody | undefined,
+  attempt: string,
+): Promise<void> {
+  if (!body) return
+  const queryId = `${queryPrefix(range)}${table}-${attempt}`
+  if ('lines' in body) await clickhouse.insert(table, body.lines.join('\n'), { queryId })
+  // In the blocks of a range rows that are not to be stored have leaf 0.
+  else await clickhouse.insertBlocks(table, eventColumns, body.blocks, 'leaf > 0', { queryId })
 }

@@ -10,7 +10,7 @@ import { importPartition, reserveRange } from '../import/sink.ts'
 import { keysFrom } from '../privacy/keys.ts'
 import type { Postgres } from '../store/postgres.ts'
 import { domainsOf } from './domains.ts'
-import { ImportSink, itemOf } from './import-sink.ts'
+import { ImportSink } from './import-sink.ts'
 import { pipelineMetrics } from './metrics.ts'
 import { Processor } from './processor.ts'
 import { preparedRanges } from './ranges.ts'
@@ -57,11 +57,13 @@ test('a batch that was decided, though the answer to its commit was lost, is vis
   const processor = new Processor({ postgres: losingAnAnswer(), clickhouse, domains, metrics, log: pino({ level: 'silent' }), now })
   const events = [paid('o-1'), undefined, paid('o-3')]
   const sink = new ImportSink(processor, async () => {
-    for (const left of await preparedRanges(postgres, importPartition))
-      await processor.complete(left, { range: left.range, items: events.map(itemOf) })
+    for (const left of await preparedRanges(postgres, importPartition)) await processor.complete(left, events)
   })
-  const batch = { import: 1, range: await reserveRange(postgres), events, commit: async () => undefined }
-  await expect(sink.submit(batch)).rejects.toThrow('Connection terminated')
+  const draft = sink.draft(await reserveRange(postgres))
+  for (const [row, event] of events.entries()) if (event) draft.add(row, event)
+  await expect(sink.submit({ import: 1, draft, rows: events.length, commit: async () => undefined })).rejects.toThrow(
+    'Connection terminated',
+  )
   await sink.finish()
   await sink.finish()
   expect(await clickhouse.query('select message_id from events order by position')).toEqual([{ message_id: 'o-1' }, { message_id: 'o-3' }])

@@ -1,9 +1,7 @@
-import type { CanonicalEvent } from '../collect/event.ts'
 import type { BatchSink, ImportBatch } from '../import/sink.ts'
 import type { Position } from '../log/position.ts'
-import type { BatchItem } from './batch.ts'
+import { Draft } from './draft.ts'
 import type { Processor } from './processor.ts'
-import type { Remembered } from './remembered.ts'
 
 const inFlight = 2
 
@@ -19,17 +17,24 @@ export class ImportSink implements BatchSink {
     this.#completeLeft = completeLeft
   }
 
-  async submit(batch: ImportBatch): Promise<void> {
+  draft(range: Position): Draft {
+    return this.#processor.draft(range)
+  }
+
+  async submit({ draft, rows, commit }: ImportBatch): Promise<void> {
+    if (!(draft instanceof Draft)) throw new Error('the drafts of a sink come back to it')
+    const { range } = draft
     while (this.#storing.size >= inFlight) await Promise.race(this.#storing.values())
-    const { stored } = await this.#processor.process({ range: batch.range, items: batch.events.map(itemOf) }, everythingIsNew, {
+    const batch = { draft, until: range + rows, repeats: [], rejected: [] }
+    const { stored } = await this.#processor.take(batch, {
       after: (tx, decision) =>
-        batch.commit(
+        commit(
           tx,
-          decision.refused.map(({ position, rejection }) => ({ index: position - batch.range, rejection })),
+          decision.refused.map(({ position, rejection }) => ({ index: position - range, rejection })),
         ),
     })
-    const tracked = stored.catch(() => undefined).finally(() => this.#storing.delete(batch.range))
-    this.#storing.set(batch.range, tracked)
+    const tracked = stored.catch(() => undefined).finally(() => this.#storing.delete(range))
+    this.#storing.set(range, tracked)
   }
 
   async finish(): Promise<void> {
@@ -37,15 +42,4 @@ export class ImportSink implements BatchSink {
     // A batch may have been decided though the answer to its commit was lost with the connection.
     await this.#completeLeft()
   }
-}
-
-/** What stands at the position of a row. */
-export function itemOf(event: CanonicalEvent | undefined): BatchItem {
-  return event ? { event } : { absent: true }
-}
-
-const everythingIsNew: Remembered = {
-  async ask(batch) {
-    return { fresh: new Uint8Array(batch.items.length).fill(1), remember: async () => undefined }
-  },
 }

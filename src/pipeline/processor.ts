@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { CanonicalEvent } from '../collect/event.ts'
 import type { Position } from '../log/position.ts'
 import type { ClickHouse } from '../store/clickhouse.ts'
 import type { Postgres, Queryable } from '../store/postgres.ts'
-import { type Batch, untilOf } from './batch.ts'
-import { type Decision, type Domains, decide, recall } from './decide.ts'
+import type { Batch } from './batch.ts'
+import { type Decision, type Domains, decide, recall, type Undecided, undecided } from './decide.ts'
+import { Draft } from './draft.ts'
 import { completeRange, writeRange } from './facts.ts'
 import type { PipelineMetrics } from './metrics.ts'
 import { findRange, finishRange, type Range } from './ranges.ts'
 import type { Remembered } from './remembered.ts'
-import { type Fact, rowsOf, type TraitRows } from './rows.ts'
+import { type RangeRows, rowsOf, type TraitRows } from './rows.ts'
 
 export interface ProcessorDependencies {
   postgres: Postgres
@@ -51,28 +53,44 @@ export class Processor {
    * @throws LeaseLost when another worker owns the partition now; or what the transaction met, after which the batch can be tried again
    */
   async process(batch: Batch, remembered: Remembered, within: Within = {}): Promise<Stored> {
+    const asked = await remembered.ask(batch)
+    const taken = await this.take(undecided(this.#deps.domains, batch, asked.fresh), within)
+    await asked.remember(taken.decision.outcome)
+    return taken
+  }
+
+  /** A draft of the events of a range. */
+  draft(range: Position): Draft {
+    return new Draft(range, this.#deps.domains)
+  }
+
+  /** The same for a batch of which it is known what is new in it. */
+  async take(batch: Undecided, within: Within = {}): Promise<Stored> {
     const { postgres, domains, metrics, now } = this.#deps
     const took = metrics.decideSeconds.startTimer()
-    const asked = await remembered.ask(batch)
     const decision = await postgres.transaction(async tx => {
       await within.before?.(tx)
-      const decided = await decide(tx, domains, batch, asked.fresh, now())
+      const decided = await decide(tx, domains, batch, now())
       await within.after?.(tx, decided)
       return decided
     })
     took()
-    await asked.remember(decision.outcome)
     metrics.count(decision.tally.total)
-    return { decision, stored: this.#store(decision.range, untilOf(batch), decision.facts) }
+    return { decision, stored: this.#store(batch.draft, decision) }
   }
 
-  /** Stores what a range that was decided earlier lacks in ClickHouse: its batch is read and made into facts again, its outcome says whose they are. */
-  async complete(range: Range, batch: Batch): Promise<void> {
-    await this.#complete(range, await recall(this.#deps.postgres, this.#deps.domains, batch, range.outcome))
+  /**
+   * Stores what a range that was decided earlier lacks in ClickHouse; its outcome says whose the events are.
+   * @param events what stands at each of its positions, read again
+   */
+  async complete(range: Range, events: readonly (CanonicalEvent | undefined)[]): Promise<void> {
+    const draft = this.draft(range.range)
+    for (const [place, event] of events.entries()) if (event && (range.outcome[place] ?? 0) > 0) draft.add(place, event)
+    const facts = await recall(this.#deps.postgres, this.#deps.domains, draft, range.outcome)
+    await this.#complete(range, rowsOf(draft, facts, this.#deps.domains.traitRows))
   }
 
-  async #complete(range: Pick<Range, 'range' | 'until'>, facts: readonly Fact[]): Promise<void> {
-    const rows = rowsOf(range.range, facts, this.#deps.domains.traitRows)
+  async #complete(range: Pick<Range, 'range' | 'until'>, rows: RangeRows): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       this.#stopping.signal.throwIfAborted()
       try {
@@ -93,16 +111,17 @@ export class Processor {
     this.#stopping.abort()
   }
 
-  async #store(range: Position, until: Position, facts: readonly Fact[]): Promise<void> {
+  async #store(draft: Draft, { range, until, facts }: Decision): Promise<void> {
     const { clickhouse, domains, metrics, postgres, now, log } = this.#deps
     const took = metrics.storeSeconds.startTimer()
+    const rows = rowsOf(draft, facts, domains.traitRows)
     try {
-      await writeRange(clickhouse, range, rowsOf(range, facts, domains.traitRows))
+      await writeRange(clickhouse, range, rows)
       await finishRange(postgres, range, now())
       this.#deps.stored?.()
     } catch (error) {
       log.warn({ err: error, range }, 'storing a range failed; looking for what is missing')
-      await this.#complete({ range, until }, facts)
+      await this.#complete({ range, until }, rows)
     }
     took()
   }

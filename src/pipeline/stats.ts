@@ -4,19 +4,27 @@ export type Fate = 'accepted' | 'rejected' | 'deduplicated'
 
 const hourMs = 3_600_000
 
+type Count = { source: string; hour: number; lastAt: number } & Record<Fate, number>
+
 /** Counts what became of the items of one batch, per source and hour of arrival. */
 export class Tally {
-  readonly #counts = new Map<string, { source: string; hour: number; lastAt: number } & Record<Fate, number>>()
+  readonly #counts = new Map<string, Count>()
+  #last: Count | undefined
   readonly total: Record<Fate, number> = { accepted: 0, rejected: 0, deduplicated: 0 }
 
   add(fate: Fate, source: string, receivedAt: number): void {
-    const hour = receivedAt - (receivedAt % hourMs)
-    const key = `${hour} ${source}`
-    const count = this.#counts.get(key) ?? { source, hour, lastAt: 0, accepted: 0, rejected: 0, deduplicated: 0 }
+    const count = this.#countOf(source, receivedAt - (receivedAt % hourMs))
     count[fate] += 1
     count.lastAt = Math.max(count.lastAt, receivedAt)
-    this.#counts.set(key, count)
     this.total[fate] += 1
+  }
+
+  #countOf(source: string, hour: number): Count {
+    if (this.#last?.hour === hour && this.#last.source === source) return this.#last
+    const key = `${hour} ${source}`
+    this.#last = this.#counts.get(key) ?? { source, hour, lastAt: 0, accepted: 0, rejected: 0, deduplicated: 0 }
+    this.#counts.set(key, this.#last)
+    return this.#last
   }
 
   async save(tx: Queryable): Promise<void> {

@@ -205,7 +205,11 @@ export class Worker {
   async #complete(): Promise<void> {
     const { events, partition, postgres, processor, log } = this.#deps
     for (const range of await preparedRanges(postgres, partition)) {
-      await processor.complete(range, await this.#batchOf(range))
+      const { items } = await this.#batchOf(range)
+      await processor.complete(
+        range,
+        items.map(item => ('event' in item ? item.event : undefined)),
+      )
       log.info({ range: range.range, events: range.until - range.range }, 'completed a range that was decided before the last stop')
     }
     await events.commit('pipeline', partition, this.#decided)

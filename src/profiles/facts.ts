@@ -9,7 +9,7 @@ import { applyTraits } from './traits.ts'
 export interface ProfileFact {
   position: Position
   leaf: number
-  event: CanonicalEvent
+  event: Pick<CanonicalEvent, 'ts' | 'source' | 'traits' | 'consents'>
 }
 
 /** Makes traits and consents part of the profiles, in the transaction that decides the facts. */

@@ -22,6 +22,17 @@ export interface ClickHouse {
   command(text: string, params?: Record<string, unknown>, options?: QueryOptions): Promise<void>
   /** Resolves when the rows (JSONEachRow) are on disk. */
   insert(table: string, jsonLines: string | Buffer, options?: QueryOptions): Promise<void>
+  /**
+   * Resolves when the rows of Native blocks are on disk, but for those that the condition leaves out.
+   * @param columns names and types of what the table gets; a block may have them in types that convert
+   */
+  insertBlocks(
+    table: string,
+    columns: Readonly<Record<string, string>>,
+    blocks: readonly Buffer[],
+    condition: string,
+    options?: QueryOptions,
+  ): Promise<void>
   close(): Promise<void>
 }
 
@@ -76,6 +87,17 @@ export function connectClickHouse(url: string, database?: string): ClickHouse {
     signal.addEventListener('abort', end)
     return told(() => work({ ...options, queryId })).finally(() => signal.removeEventListener('abort', end))
   }
+  const send = (statement: string, values: readonly Buffer[], options: QueryOptions | undefined) =>
+    told(async () => {
+      const answer = await client.exec({
+        query: statement,
+        values: Readable.from(values, { objectMode: false }),
+        ...request(undefined, options, answeredWhole),
+      })
+      for await (const _ of answer.stream) {
+        // The answer is empty; reading it to its end frees the connection.
+      }
+    })
   return {
     query: <T>(text: string, params?: Record<string, unknown>, options?: QueryOptions) =>
       ending(options, async known => {
@@ -95,16 +117,13 @@ export function connectClickHouse(url: string, database?: string): ClickHouse {
         await client.command({ query: text, ...request(params, options, answeredWhole) })
       }),
     insert: (table, jsonLines, options) =>
-      told(async () => {
-        const answer = await client.exec({
-          query: `insert into ${table} format JSONEachRow`,
-          values: Readable.from([typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], { objectMode: false }),
-          ...request(undefined, options, answeredWhole),
-        })
-        for await (const _ of answer.stream) {
-          // The answer is empty; reading it to its end frees the connection.
-        }
-      }),
+      send(`insert into ${table} format JSONEachRow`, [typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], options),
+    insertBlocks(table, columns, blocks, condition, options) {
+      const names = Object.keys(columns).join(', ')
+      const structure = Object.entries(columns).map(([name, type]) => `${name} ${type}`)
+      const rows = `input('${structure.join(', ').replaceAll("'", "\\'")}')`
+      return send(`insert into ${table} (${names}) select ${names} from ${rows} where ${condition} format Native`, blocks, options)
+    },
     close: () => client.close(),
   }
 }

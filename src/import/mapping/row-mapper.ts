@@ -4,6 +4,7 @@ import type { RowBlock, RowFault } from '../readers/rows.ts'
 import { type Convert, converter, expected, textFrom, unreadable } from './convert.ts'
 import { type Condition, columnsOf, type Mapping, refusedMapping, type TypedKey, typed, unitShifts } from './mapping.ts'
 import { momentFormat, momentOf } from './moments.ts'
+import { SameLists } from './same-lists.ts'
 import { amountFrom } from './values.ts'
 import { zoneNamed } from './zone.ts'
 
@@ -212,17 +213,20 @@ function identifiersOf({ identifiers }: Mapping, cells: Cells): (block: RowBlock
     column: names.join(' '),
     reason: 'no identifier is given: nobody would own the row',
   }
+  const lists = new SameLists(columns.map(({ namespaces }) => namespaces))
+  const values: (string | undefined)[] = columns.map(() => undefined)
   return (block, row) => {
-    const found: Identifier[] = []
-    for (const { column, namespaces, read } of columns) {
+    let some = false
+    for (let index = 0; index < columns.length; index++) {
+      const { column, read } = columns[index] as (typeof columns)[number]
       const cell = read(block, row)
-      if (cell === undefined) continue
-      const value = textFrom(cell)
-      if (value === undefined || !value.isWellFormed())
+      const value = cell === undefined ? undefined : textFrom(cell)
+      if (cell !== undefined && !value?.isWellFormed())
         return { code: 'identifier-unreadable', column, reason: 'an identifier must be text, long numbers too' }
-      for (const namespace of namespaces) found.push({ namespace, value })
+      values[index] = value
+      some ||= value !== undefined
     }
-    return found.length > 0 ? found : none
+    return some ? lists.of(values) : none
   }
 }
 
