@@ -4,9 +4,13 @@ import { eventColumns } from './event-columns.ts'
 import { queryPrefix } from './ranges.ts'
 import { type FactTable, idColumns, type RangeRows, type TableBody } from './rows.ts'
 
-/** First try: everything at once, one insert per table. Nothing of this range can be there yet. */
+/**
+ * First try: everything at once, one insert per table. Nothing of this range can be there yet. It ends when every insert has ended: one that is
+ * on its way while another has failed would come to what `completeRange` takes for missing.
+ */
 export async function writeRange(clickhouse: ClickHouse, range: Position, rows: RangeRows): Promise<void> {
-  await Promise.all([...rows].map(([table, of]) => insert(clickhouse, range, table, of.without(nothing), 'first')))
+  const inserts = await Promise.allSettled([...rows].map(([table, of]) => insert(clickhouse, range, table, of.without(nothing), 'first')))
+  for (const one of inserts) if (one.status === 'rejected') throw one.reason
 }
 
 /**

@@ -150,6 +150,13 @@ function faulty(faults: ('none' | 'before' | 'after' | 'torn')[]): ClickHouse {
       )
       if (fault !== 'none') throw new Error(fault)
     },
+    async insertBlocks(table, columns, blocks, condition, options) {
+      const fault = faults.shift() ?? 'none'
+      if (fault === 'before') throw new Error('before')
+      const some = fault === 'torn' ? blocks.slice(0, Math.ceil(blocks.length / 2)) : blocks
+      await clickhouse.insertBlocks(table, columns, some, condition, options)
+      if (fault !== 'none') throw new Error(fault)
+    },
   }
 }
 
