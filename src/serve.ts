@@ -19,6 +19,7 @@ import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { bulkDefinitionRoutes } from './definitions/bulk-routes.ts'
+import { heldCount } from './definitions/held-count.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
 import { graphRoutes } from './graph/routes.ts'
 import { createApi } from './http/api.ts'
@@ -100,6 +101,13 @@ export async function startZhike(
       asOf: () => core.evaluator.asOf,
       now,
     }
+    const heldParts = {
+      definitions: core.definitions,
+      postgres,
+      clickhouse,
+      asOf: () => core.pipeline.asOf,
+      heldAsOf: () => core.evaluator.appliedAsOf,
+    }
     const app = createApi({
       authenticate: key => apiKeys.callerOf(key),
       logger,
@@ -136,6 +144,7 @@ export async function startZhike(
             zone: config.timezone,
             asOf: () => core.pipeline.asOf,
             derived: () => core.definitions.set().derived,
+            heldCount: rule => heldCount(heldParts, rule),
           }),
         app => tagRoutes(app, definitionParts),
         app =>

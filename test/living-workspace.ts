@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type ApiClient, apiClient } from '../src/cli/api-client.ts'
 import { encodeRecord } from '../src/collect/record.ts'
 import { configFrom } from '../src/config.ts'
+import { cleanMemberships, compactMemberships } from '../src/definitions/compaction.ts'
 import { createLogger } from '../src/http/logger.ts'
 import { type Running, startZhike } from '../src/serve.ts'
 
@@ -18,6 +19,8 @@ export interface LivingWorkspace {
   /** The tags of a person by value, and the audiences. */
   portraitOf(userId: string): Promise<{ id: string; tags: Record<string, unknown>; audiences: string[] }>
   flush(): Promise<void>
+  /** Folds everything that changed into bitmaps, and drops what they replace, as the evaluator does once there is much of it. Flush first. */
+  compact(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -65,6 +68,13 @@ export async function livingWorkspace(startsAt: number): Promise<LivingWorkspace
       return { id: profile.id, tags: Object.fromEntries(profile.tags.map(({ key, value }) => [key, value])), audiences: profile.audiences }
     },
     flush: () => api.call('POST', '/api/flush'),
+    async compact() {
+      const parts = { ...zhike.core.stores, now: () => clock.now }
+      const lastTick: Parameters<typeof compactMemberships>[0]['lastTick'] = async tx =>
+        (await tx.query<{ tick: number }>('select tick from evaluation_head'))[0]?.tick ?? 0
+      while ((await compactMemberships({ ...parts, lastTick, few: 1 })).length > 0)
+        await cleanMemberships({ ...parts, now: () => clock.now + 60_000 })
+    },
     async stop() {
       await zhike.stop()
       rmSync(dataDir, { recursive: true, force: true })
