@@ -7,6 +7,12 @@ import type { Definition } from './definition.ts'
 import { currentBitmaps, type MembershipStores } from './membership.ts'
 import type { DefinitionSet } from './set.ts'
 
+/** Who meets a part of a rule: those of a bitmap, or everybody else. Most rules with `not` are answered without a bitmap of everybody so. */
+interface Part {
+  name: Sql
+  isNegated: boolean
+}
+
 /** A rule over bitmaps: what each part says is a bitmap of profiles. */
 interface BitmapPlan {
   definitions: readonly number[]
@@ -16,8 +22,8 @@ interface BitmapPlan {
   /** Aggregates that collect the leaves, and expressions over them, by name. */
   leaves: readonly Sql[]
   parts: readonly Sql[]
-  /** Each part of the rule, in the order of its document, and the name of its bitmap. */
-  branches: readonly { path: string; name: Sql }[]
+  /** Each part of the rule, in the order of its document. */
+  branches: readonly (Part & { path: string })[]
   params: Record<string, unknown>
 }
 
@@ -49,7 +55,10 @@ export async function countHeld(
   const bases = await basesOf(stores.postgres, [everybody, ...plan.definitions])
   const total = bases.find(({ definition }) => definition === everybody)?.members ?? 0
   const counts = await countsOf(stores, plan, bases)
-  const branches = plan.branches.map(({ path }, index) => ({ path, count: counts[index] ?? 0, unknown: 0 }))
+  const branches = plan.branches.map(({ path, isNegated }, index) => {
+    const held = counts[index] ?? 0
+    return { path, count: isNegated ? total - held : held, unknown: 0 }
+  })
   return { count: branches[0]?.count ?? 0, total, unknown: 0, branches }
 }
 
@@ -67,38 +76,63 @@ async function countsOf({ clickhouse }: MembershipStores, plan: BitmapPlan, base
 /** @returns undefined for a rule of which not every leaf is held as bitmaps */
 function bitmapPlan(rule: Rule, set: DefinitionSet, isSettled: (definition: Definition) => boolean): BitmapPlan | undefined {
   const writer = new PlanWriter()
-  const write = (one: Rule, path: string): Sql | undefined => {
-    const place = writer.branches.push({ path, name: '' }) - 1
-    const children = childrenOf(one)
+  const write = (one: Rule, path: string): Part | undefined => {
+    const place = writer.branches.push({ path, name: '', isNegated: false }) - 1
     const paths = childPaths(one)
-    const names = children.map((child, index) => write(child, [path, paths[index]].filter(Boolean).join('.')))
-    if (names.includes(undefined)) return undefined
-    const name = children.length > 0 ? joined(one, names as Sql[], writer) : leafOf(one, set, isSettled, writer)
-    if (name !== undefined) writer.branches[place] = { path, name }
-    return name
+    const parts: Part[] = []
+    for (const [index, child] of childrenOf(one).entries()) {
+      const part = write(child, [path, paths[index]].filter(Boolean).join('.'))
+      if (!part) return undefined
+      parts.push(part)
+    }
+    const part = parts.length > 0 ? joined(one, parts, writer) : leafOf(one, set, isSettled, writer)
+    if (part) writer.branches[place] = { path, ...part }
+    return part
   }
   return write(rule, '') === undefined || writer.operations > operationsAtMost ? undefined : writer.plan()
 }
 
-function joined(rule: Rule, names: readonly Sql[], writer: PlanWriter): Sql | undefined {
-  if ('not' in rule) return writer.without(names[0] ?? '')
-  if (!('of' in rule)) return writer.fold('any' in rule ? 'bitmapOr' : 'bitmapAnd', names)
+function joined(rule: Rule, parts: readonly Part[], writer: PlanWriter): Part | undefined {
+  const [first] = parts
+  if ('not' in rule) return first && inverse(first)
+  if ('all' in rule) return all(parts, writer)
+  if (!('of' in rule)) return any(parts, writer)
   const k = rule.atLeast
-  if (k === 1 || k === names.length) return writer.fold(k === 1 ? 'bitmapOr' : 'bitmapAnd', names)
-  if (names.length > atLeastOfMost) return undefined
+  if (k === 1) return any(parts, writer)
+  if (k === parts.length) return all(parts, writer)
+  if (parts.length > atLeastOfMost) return undefined
   // Those of whom at least j of the rules so far hold.
   let holding: (Sql | undefined)[] = Array.from({ length: k + 1 })
-  for (const name of names)
+  for (const name of parts.map(part => writer.positive(part)))
     holding = holding.map((atLeast, j) => {
       const fewer = j === 1 ? name : holding[j - 1]
       const more = j === 1 || fewer === undefined ? fewer : writer.part('bitmapAnd', fewer, name)
       if (j === 0 || more === undefined) return atLeast
       return atLeast === undefined ? more : writer.part('bitmapOr', atLeast, more)
     })
-  return holding[k]
+  return { name: holding[k] ?? '', isNegated: false }
 }
 
-function leafOf(rule: Rule, set: DefinitionSet, isSettled: (definition: Definition) => boolean, writer: PlanWriter): Sql | undefined {
+/** By De Morgan's laws, so that nothing has to be taken from everybody. */
+function all(parts: readonly Part[], writer: PlanWriter): Part {
+  const those = parts.filter(({ isNegated }) => !isNegated).map(({ name }) => name)
+  const others = parts.filter(({ isNegated }) => isNegated).map(({ name }) => name)
+  if (those.length === 0) return { name: writer.fold('bitmapOr', others), isNegated: true }
+  return {
+    name: others.reduce((sofar, name) => writer.part('bitmapAndnot', sofar, name), writer.fold('bitmapAnd', those)),
+    isNegated: false,
+  }
+}
+
+function any(parts: readonly Part[], writer: PlanWriter): Part {
+  return inverse(all(parts.map(inverse), writer))
+}
+
+function inverse({ name, isNegated }: Part): Part {
+  return { name, isNegated: !isNegated }
+}
+
+function leafOf(rule: Rule, set: DefinitionSet, isSettled: (definition: Definition) => boolean, writer: PlanWriter): Part | undefined {
   const found = 'tag' in rule ? set.find('tag', rule.tag) : 'audience' in rule ? set.find('audience', rule.audience) : undefined
   if (!found || set.refreshOf(found) !== 'live' || set.isOpen(found) || !isSettled(found)) return undefined
   if ('audience' in rule) return writer.leaf({ definition: found.id, values: ['true'] })
@@ -106,20 +140,20 @@ function leafOf(rule: Rule, set: DefinitionSet, isSettled: (definition: Definiti
 }
 
 /** Of the operators, those that name values. */
-function tagLeaf({ tag: _, ...asked }: TagRule, definition: number, writer: PlanWriter): Sql | undefined {
+function tagLeaf({ tag: _, ...asked }: TagRule, definition: number, writer: PlanWriter): Part | undefined {
   const tests = Object.entries(asked).filter(([, value]) => value !== undefined)
   if (tests.length === 0) return writer.leaf({ definition, values: undefined })
-  const names = tests.map(([operator, value]) => {
-    const values = (Array.isArray(value) ? value : [value]).map(one => JSON.stringify(one))
-    if (operator === 'eq' || operator === 'in') return writer.leaf({ definition, values })
-    if (operator === 'ne' || operator === 'notIn') return writer.without(writer.leaf({ definition, values }))
-    return undefined
-  })
-  return names.includes(undefined) ? undefined : writer.fold('bitmapAnd', names as Sql[])
+  const parts: Part[] = []
+  for (const [operator, value] of tests) {
+    if (!['eq', 'in', 'ne', 'notIn'].includes(operator)) return undefined
+    const part = writer.leaf({ definition, values: (Array.isArray(value) ? value : [value]).map(one => JSON.stringify(one)) })
+    parts.push(operator === 'eq' || operator === 'in' ? part : inverse(part))
+  }
+  return all(parts, writer)
 }
 
 class PlanWriter {
-  readonly branches: { path: string; name: Sql }[] = []
+  readonly branches: (Part & { path: string })[] = []
   readonly #binder = new Binder()
   readonly #leaves = new Map<string, Leaf>()
   readonly #parts: Sql[] = []
@@ -132,10 +166,10 @@ class PlanWriter {
     return [...this.#sizes.values()].reduce((sum, size) => sum + size, 0)
   }
 
-  leaf(leaf: Leaf): Sql {
+  leaf(leaf: Leaf): Part {
     const key = JSON.stringify(leaf)
     this.#leaves.set(key, this.#leaves.get(key) ?? leaf)
-    return `l${[...this.#leaves.keys()].indexOf(key)}`
+    return { name: `l${[...this.#leaves.keys()].indexOf(key)}`, isNegated: false }
   }
 
   /** Gives an expression over bitmaps a name; the same one asked for again has the same. */
@@ -153,8 +187,9 @@ class PlanWriter {
     return rest.reduce((sofar, name) => this.part(fn, sofar, name), first)
   }
 
-  /** Everybody but these. */
-  without(name: Sql): Sql {
+  /** A bitmap that says it without `not`. */
+  positive({ name, isNegated }: Part): Sql {
+    if (!isNegated) return name
     this.#needsEverybody = true
     return this.part('bitmapAndnot', 'everybody', name)
   }
@@ -165,7 +200,12 @@ class PlanWriter {
     const byValue = leaves.every(({ values }) => values !== undefined)
     const named = leaves.flatMap(({ definition, values }) => (values ?? []).map(value => ({ definition, value })))
     const columns = leaves.map(({ definition, values }, index) => {
-      const isValue = values ? `has(${binder.texts(values)}, value)` : `value != 'false'`
+      const [first = ''] = values ?? []
+      const isValue = values
+        ? values.length === 1
+          ? `value = ${binder.text(first)}`
+          : `has(${binder.texts(values)}, value)`
+        : `value != 'false'`
       return `groupBitmapMergeStateIf(members, definition = ${binder.whole(definition)} and ${isValue}) as l${index}`
     })
     return {
