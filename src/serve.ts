@@ -156,7 +156,8 @@ export async function startZhike(
             log: core.events,
             now,
           }),
-        app => audienceRoutes(app, definitionParts),
+        app =>
+          audienceRoutes(app, { ...definitionParts, postgres, reader, zone: config.timezone, heldAsOf: () => core.evaluator.appliedAsOf }),
         app => bulkDefinitionRoutes(app, definitionParts),
         app => graphRoutes(app, { ...definitionParts, now }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),

@@ -247,12 +247,21 @@ export class Evaluator {
   ): Promise<Worked> {
     // What came since, such as the first list in a property, is known before it is read.
     await this.#deps.definitions.reload()
-    const context = { ...this.#deps.contextAt(now), derived: set.derived }
-    const assessments: ReadonlyMap<number, Assessment> =
-      chosen.length === 0
-        ? new Map()
-        : await assess(this.#deps.clickhouse, set, chosen, context, await peopleOf(this.#deps.postgres, profiles))
-    return { set, revision: set.revision, definitions: chosen, isWhole, reasons, assessments, now }
+    const momentOf = (one: Definition) => (set.refreshOf(one) === 'live' ? undefined : set.typeOf(one).momentOf?.(one)) ?? now
+    const people = chosen.length === 0 ? undefined : await peopleOf(this.#deps.postgres, profiles)
+    const assessments = new Map<number, Assessment>()
+    for (const [at, some] of Map.groupBy(chosen, momentOf)) {
+      const context = { ...this.#deps.contextAt(at), derived: set.derived }
+      const found = people ? await assess(this.#deps.clickhouse, set, some, context, people) : new Map<number, Assessment>()
+      for (const [profile, { values, dueAt }] of found) {
+        const known = assessments.get(profile)
+        // What is as of another moment is not due: it stays as it is.
+        const due = at === now ? dueAt : (known?.dueAt ?? neverDue)
+        assessments.set(profile, { values: new Map([...(known?.values ?? []), ...values]), dueAt: Math.min(due, known?.dueAt ?? neverDue) })
+      }
+    }
+    const tellsWhoIsThere = chosen.some(one => momentOf(one) === now)
+    return { set, revision: set.revision, definitions: chosen, isWhole, reasons, assessments, tellsWhoIsThere, now }
   }
 
   /** Live definitions that read one of the names that came. */

@@ -20,6 +20,8 @@ export interface Worked {
   isWhole: boolean
   reasons: ReadonlyMap<number, Reason>
   assessments: ReadonlyMap<number, Assessment>
+  /** Whether somebody without an assessment is somebody of whom nothing is known now. */
+  tellsWhoIsThere: boolean
   now: number
 }
 
@@ -68,7 +70,7 @@ export async function decideTick(
       // A fill leaves out who has never been worked out.
       if ('fill' in done && !before.has(profile)) continue
       // Nothing is known of it (any more): its facts have gone elsewhere, or lie in the future. It has no state then.
-      const isUnknown = worked.definitions.length > 0 && !assessment
+      const isUnknown = worked.tellsWhoIsThere && !assessment
       const { values, dueAt } = assessment ?? { values: new Map(), dueAt: Number.MAX_SAFE_INTEGER }
       const context = { isWhole: worked.isWhole, known, reason, at: worked.now }
       const found = difference(profile, before.get(profile), { values, dueAt }, evaluated, context)
