@@ -22,6 +22,9 @@ import { bulkDefinitionRoutes } from './definitions/bulk-routes.ts'
 import { heldCount } from './definitions/held-count.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
 import { graphRoutes } from './graph/routes.ts'
+import { deliverWebhooks } from './feed/deliver.ts'
+import { changeStreamRoute } from './feed/stream.ts'
+import { webhookRoutes } from './feed/webhook-routes.ts'
 import { createApi } from './http/api.ts'
 import { eventStream } from './http/event-stream.ts'
 import { createLogger, type Logger } from './http/logger.ts'
@@ -38,6 +41,9 @@ import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
 import { assignmentRoutes } from './tags/assignment-routes.ts'
+import { batchRoute } from './tags/batch.ts'
+import { decideRoute } from './tags/decide.ts'
+import { explainRoute } from './tags/explain.ts'
 import { portraitsOf } from './tags/portrait.ts'
 import { tagRoutes } from './tags/routes.ts'
 import { version } from './version.ts'
@@ -101,6 +107,7 @@ export async function startZhike(
       asOf: () => core.evaluator.asOf,
       now,
     }
+    const outbound = { privateNetworks: config.outboundNetworks, ports: config.outboundPorts }
     const heldParts = {
       definitions: core.definitions,
       postgres,
@@ -160,6 +167,11 @@ export async function startZhike(
           audienceRoutes(app, { ...definitionParts, postgres, reader, zone: config.timezone, heldAsOf: () => core.evaluator.appliedAsOf }),
         app => bulkDefinitionRoutes(app, definitionParts),
         app => graphRoutes(app, { ...definitionParts, now }),
+        app => changeStreamRoute(app, { postgres, eventStream }),
+        app => webhookRoutes(app, { postgres, keys: core.keys, rules: outbound, now }),
+        app => batchRoute(app, { reader, definitions: core.definitions }),
+        app => decideRoute(app, { reader, definitions: core.definitions }),
+        app => explainRoute(app, { ...definitionParts, zone: config.timezone }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })
@@ -175,6 +187,7 @@ export async function startZhike(
       logger,
       stopping.signal,
     )
+    const delivering = deliverWebhooks({ postgres, keys: core.keys, rules: outbound, log: logger, now }, stopping.signal)
     logger.info({ url: served.url, dataDir: config.dataDir, version }, 'zhike serves')
     return {
       url: served.url,
@@ -184,6 +197,7 @@ export async function startZhike(
         removeServerFile(config.dataDir)
         await served.stop()
         sources.close()
+        await delivering
         await core.close()
         logger.info('zhike has stopped')
       },

@@ -26,11 +26,15 @@ export interface LivingWorkspace {
 
 let sent = 0
 
-export async function livingWorkspace(startsAt: number): Promise<LivingWorkspace> {
+export async function livingWorkspace(startsAt: number, environment: Record<string, string> = {}): Promise<LivingWorkspace> {
   const dataDir = mkdtempSync(join(tmpdir(), 'zhike-living-'))
   chmodSync(dataDir, 0o755)
   const clock = { now: startsAt }
-  const zhike = await startZhike(configFrom({ ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }), createLogger('error'), () => clock.now)
+  const zhike = await startZhike(
+    configFrom({ ...environment, ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }),
+    createLogger('error'),
+    () => clock.now,
+  )
   const { apiKey } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { apiKey: string }
   const api = apiClient(zhike.url, apiKey)
   return {

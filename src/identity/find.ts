@@ -69,6 +69,13 @@ export async function leavesOf(db: Queryable, id: number): Promise<number[]> {
   return rows.map(({ leaf }) => leaf)
 }
 
+/** The profiles that answer for several ids, those merged away included. */
+export async function rootsOf(db: Queryable, ids: readonly number[]): Promise<Map<number, number>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.query<{ leaf: number; root: number }>('select leaf, root from leaves where leaf = any($1::bigint[])', [ids])
+  return new Map(rows.map(({ leaf, root }) => [leaf, root]))
+}
+
 /** The leaves of several profiles, by their roots; ids that are no roots have none. */
 export async function leavesOfRoots(db: Queryable, roots: readonly number[]): Promise<Map<number, number[]>> {
   const rows = await db.query<{ leaf: number; root: number }>(
