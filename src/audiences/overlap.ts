@@ -45,7 +45,7 @@ export function overlapRoute(app: OpenAPIHono, parts: AudienceParts): void {
       const other = byId.get(definition)
       if (!other) return []
       return {
-        kind: other.kind,
+        kind: kindOf(other),
         key: other.key,
         ...(other.kind === 'tag' && { value: value === '' ? null : (JSON.parse(value) as unknown) }),
         count,
@@ -56,9 +56,13 @@ export function overlapRoute(app: OpenAPIHono, parts: AudienceParts): void {
     })
     const nobodys = others
       .filter(({ id, kind }) => kind === 'audience' && !overlaps.some(({ definition }) => definition === id))
-      .map(({ kind, key }) => ({ kind, key, count: 0, both: 0, jaccard: 0, index: null }))
+      .map(one => ({ kind: kindOf(one), key: one.key, count: 0, both: 0, jaccard: 0, index: null }))
     return c.json({ size, total, overlaps: [...found, ...nobodys], asOf: heldAsOf(parts, audience) }, 200)
   })
+}
+
+function kindOf({ kind }: Definition): 'audience' | 'tag' {
+  return kind === 'audience' ? kind : 'tag'
 }
 
 /** The tags whose values the caller may see. */
