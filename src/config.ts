@@ -30,6 +30,9 @@ export interface Config {
   /** Caps for the engines that come with the package, MB. */
   clickhouseMemoryMb: number
   postgresMemoryMb: number
+  /** Where webhooks may go besides the internet: private networks (CIDR), and ports. */
+  outboundNetworks: readonly string[]
+  outboundPorts: readonly number[]
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
@@ -78,6 +81,20 @@ const environment = z.object({
     .default([...roles]),
   ZHIKE_CLICKHOUSE_MEMORY_MB: memory(2048, 512),
   ZHIKE_POSTGRES_MEMORY_MB: memory(256, 64),
+  ZHIKE_OUTBOUND_NETWORKS: z
+    .string()
+    .transform(text => text.split(',').map(network => network.trim()))
+    .refine(networks => networks.every(isNetwork), 'must be a list of networks such as 10.1.0.0/16,fd00::/8')
+    .default([]),
+  ZHIKE_OUTBOUND_PORTS: z
+    .string()
+    .transform(text => text.split(',').map(one => one.trim()))
+    .refine(
+      ports => ports.every(one => port.test(one) && Number(one) >= 1 && Number(one) <= 65_535),
+      'must be a list of ports such as 80,443',
+    )
+    .transform(ports => ports.map(Number))
+    .default([80, 443]),
   ZHIKE_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be trace, debug, info, warn, error or silent')
     .default('info'),
@@ -124,6 +141,8 @@ function configOf(known: z.output<typeof environment>): Config {
     roles: roles.filter(role => known.ZHIKE_ROLES.includes(role)),
     clickhouseMemoryMb: known.ZHIKE_CLICKHOUSE_MEMORY_MB,
     postgresMemoryMb: known.ZHIKE_POSTGRES_MEMORY_MB,
+    outboundNetworks: known.ZHIKE_OUTBOUND_NETWORKS,
+    outboundPorts: known.ZHIKE_OUTBOUND_PORTS,
     logLevel: known.ZHIKE_LOG_LEVEL,
   }
 }
@@ -163,6 +182,12 @@ function isHost(text: string): boolean {
 
 function hasProtocol(...protocols: string[]): (text: string) => boolean {
   return text => URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== ''
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = ''] = text.split('/')
+  const bits = isIP(address) === 6 ? 128 : isIP(address) === 4 ? 32 : -1
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
 }
 
 function isTimezone(text: string): boolean {

@@ -19,7 +19,11 @@ import { ensureSource } from './collect/write-keys.ts'
 import { type Config, clockOf } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { bulkDefinitionRoutes } from './definitions/bulk-routes.ts'
+import { heldCount } from './definitions/held-count.ts'
 import { dictionaryRoutes } from './dictionary/routes.ts'
+import { deliverWebhooks } from './feed/deliver.ts'
+import { changeStreamRoute } from './feed/stream.ts'
+import { webhookRoutes } from './feed/webhook-routes.ts'
 import { graphRoutes } from './graph/routes.ts'
 import { createApi } from './http/api.ts'
 import { eventStream } from './http/event-stream.ts'
@@ -37,6 +41,9 @@ import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
 import { pendingMigrations } from './store/migrate.ts'
 import { assignmentRoutes } from './tags/assignment-routes.ts'
+import { batchRoute } from './tags/batch.ts'
+import { decideRoute } from './tags/decide.ts'
+import { explainRoute } from './tags/explain.ts'
 import { portraitsOf } from './tags/portrait.ts'
 import { tagRoutes } from './tags/routes.ts'
 import { version } from './version.ts'
@@ -100,6 +107,14 @@ export async function startZhike(
       asOf: () => core.evaluator.asOf,
       now,
     }
+    const outbound = { privateNetworks: config.outboundNetworks, ports: config.outboundPorts }
+    const heldParts = {
+      definitions: core.definitions,
+      postgres,
+      clickhouse,
+      asOf: () => core.pipeline.asOf,
+      heldAsOf: () => core.evaluator.appliedAsOf,
+    }
     const app = createApi({
       authenticate: key => apiKeys.callerOf(key),
       logger,
@@ -136,6 +151,7 @@ export async function startZhike(
             zone: config.timezone,
             asOf: () => core.pipeline.asOf,
             derived: () => core.definitions.set().derived,
+            heldCount: rule => heldCount(heldParts, rule),
           }),
         app => tagRoutes(app, definitionParts),
         app =>
@@ -147,9 +163,15 @@ export async function startZhike(
             log: core.events,
             now,
           }),
-        app => audienceRoutes(app, definitionParts),
+        app =>
+          audienceRoutes(app, { ...definitionParts, postgres, reader, zone: config.timezone, heldAsOf: () => core.evaluator.appliedAsOf }),
         app => bulkDefinitionRoutes(app, definitionParts),
         app => graphRoutes(app, { ...definitionParts, now }),
+        app => changeStreamRoute(app, { postgres, eventStream }),
+        app => webhookRoutes(app, { postgres, keys: core.keys, rules: outbound, now }),
+        app => batchRoute(app, { reader, definitions: core.definitions }),
+        app => decideRoute(app, { reader, definitions: core.definitions }),
+        app => explainRoute(app, { ...definitionParts, zone: config.timezone }),
         app => profileRoutes(app, { reader, clickhouse, watermarks: () => storedThrough(postgres), eventStream }),
       ],
     })
@@ -165,6 +187,7 @@ export async function startZhike(
       logger,
       stopping.signal,
     )
+    const delivering = deliverWebhooks({ postgres, keys: core.keys, rules: outbound, log: logger, now }, stopping.signal)
     logger.info({ url: served.url, dataDir: config.dataDir, version }, 'zhike serves')
     return {
       url: served.url,
@@ -174,6 +197,7 @@ export async function startZhike(
         removeServerFile(config.dataDir)
         await served.stop()
         sources.close()
+        await delivering
         await core.close()
         logger.info('zhike has stopped')
       },

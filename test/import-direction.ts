@@ -11,7 +11,7 @@ export const layers = [
   ['collect', 'identity', 'dictionary', 'catalogue', 'profiles', 'import'],
   ['rules'],
   ['definitions'],
-  ['tags', 'audiences', 'graph', 'models'],
+  ['tags', 'audiences', 'graph', 'models', 'feed'],
   ['messages', 'journeys', 'feedback', 'content', 'advisor', 'experiments'],
   ['pipeline'],
   ['core.ts'],

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { basesOf, everybody } from '../src/definitions/bases.ts'
+import { currentBitmaps } from '../src/definitions/membership.ts'
 import type { DefinitionSet } from '../src/definitions/set.ts'
 import { statesOf } from '../src/profiles/states.ts'
 import { Refusal } from '../src/refusal.ts'
@@ -72,6 +74,7 @@ type Step =
   | { do: 'wait until due'; plus: number }
   | { do: 'define'; key: number; rules: Rule[]; refers: boolean }
   | { do: 'unmerge' }
+  | { do: 'compact' }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.array(message, { minLength: 1, maxLength: 6 }).map(messages => ({ do: 'send' as const, messages })) },
@@ -84,6 +87,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .map(([key, some, refers]) => ({ do: 'define' as const, key, rules: some, refers })),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'unmerge' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'compact' as const }) },
 )
 
 test('what the incremental way says is what a full recomputation says, at every step of any history', {
@@ -113,6 +117,7 @@ async function take(one: Step, story: number): Promise<void> {
   if (one.do === 'wait until due') shop.now = Math.max(shop.now, (await nextDue()) + one.plus)
   if (one.do === 'define') await define(one)
   if (one.do === 'unmerge') await unmergeLast()
+  if (one.do === 'compact') await shop.compact()
   if (one.do === 'send')
     await shop.send(
       ...one.messages.map(({ who, event, props, ago, trait }) => ({
@@ -172,11 +177,21 @@ async function compare(after: string, seen: { profiles: number; held: number; du
   const nameOf = new Map(set.all.map(one => [one.id, one.key]))
   const readable = (values: ReadonlyMap<number, unknown>) =>
     Object.fromEntries([...values].map(([id, value]) => [nameOf.get(id), value] as const).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)))
+  const { text, params } = currentBitmaps(await basesOf(stores.postgres, [everybody, ...set.all.map(({ id }) => id)]))
   const members = await stores.clickhouse.query<{ definition: number; value: string; profile: number }>(
-    `select definition, value, profile from (
-       select definition, value, profile, argMax(member, tick) as is_member from memberships group by definition, value, profile) where is_member`,
+    `select definition, value, arrayJoin(bitmapToArray(members)) as profile from (${text})`,
+    params,
   )
-  const memberships = Map.groupBy(members, ({ profile }) => profile)
+  const population = members.filter(({ definition }) => definition === everybody).map(({ profile }) => profile)
+  if (set.live.length > 0)
+    expect(
+      population.sort((a, b) => a - b),
+      `population after ${after}`,
+    ).toEqual([...full.keys()].sort((a, b) => a - b))
+  const memberships = Map.groupBy(
+    members.filter(({ definition }) => definition !== everybody),
+    ({ profile }) => profile,
+  )
   for (const profile of profiles) {
     const state = kept.get(profile)
     const said = full.get(profile)

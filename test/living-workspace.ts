@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type ApiClient, apiClient } from '../src/cli/api-client.ts'
 import { encodeRecord } from '../src/collect/record.ts'
 import { configFrom } from '../src/config.ts'
+import { cleanMemberships, compactMemberships } from '../src/definitions/compaction.ts'
 import { createLogger } from '../src/http/logger.ts'
 import { type Running, startZhike } from '../src/serve.ts'
 
@@ -20,17 +21,24 @@ export interface LivingWorkspace {
   flush(): Promise<void>
   /** Stops the server and starts it again on what it left. */
   restart(): Promise<void>
+  /** Folds everything that changed into bitmaps, and drops what they replace, as the evaluator does once there is much of it. Flush first. */
+  compact(): Promise<void>
   stop(): Promise<void>
 }
 
 let sent = 0
 
-export async function livingWorkspace(startsAt: number, logLevel: 'error' | 'fatal' = 'error'): Promise<LivingWorkspace> {
+export async function livingWorkspace(startsAt: number, environment: Record<string, string> = {}): Promise<LivingWorkspace> {
   const dataDir = mkdtempSync(join(tmpdir(), 'zhike-living-'))
   chmodSync(dataDir, 0o755)
   const clock = { now: startsAt }
+  const level = environment.ZHIKE_LOG_LEVEL === 'fatal' ? 'fatal' : 'error'
   const started = async () => {
-    const running = await startZhike(configFrom({ ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }), createLogger(logLevel), () => clock.now)
+    const running = await startZhike(
+      configFrom({ ...environment, ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }),
+      createLogger(level),
+      () => clock.now,
+    )
     const { apiKey } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { apiKey: string }
     return { running, api: apiClient(running.url, apiKey) }
   }
@@ -77,6 +85,13 @@ export async function livingWorkspace(startsAt: number, logLevel: 'error' | 'fat
     async restart() {
       await now.running.stop()
       now = await started()
+    },
+    async compact() {
+      const parts = { ...now.running.core.stores, now: () => clock.now }
+      const lastTick: Parameters<typeof compactMemberships>[0]['lastTick'] = async tx =>
+        (await tx.query<{ tick: number }>('select tick from evaluation_head'))[0]?.tick ?? 0
+      while ((await compactMemberships({ ...parts, lastTick, few: 1 })).length > 0)
+        await cleanMemberships({ ...parts, now: () => clock.now + 60_000 })
     },
     async stop() {
       await now.running.stop()

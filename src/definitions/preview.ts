@@ -1,8 +1,8 @@
 import type { Json } from '../collect/event.ts'
 import { statement } from '../rules/compile.ts'
 import { Plan, type RuleContext } from '../rules/plan.ts'
-import type { ClickHouse } from '../store/clickhouse.ts'
 import type { Definition } from './definition.ts'
+import { heldBy, type MembershipStores } from './membership.ts'
 import type { DefinitionSet } from './set.ts'
 
 export interface Preview {
@@ -18,7 +18,7 @@ const examples = 10
 
 /** What a definition would say of everybody, beside what is held of it now. */
 export async function preview(
-  clickhouse: ClickHouse,
+  { postgres, clickhouse }: MembershipStores,
   set: DefinitionSet,
   next: Definition,
   known: Definition | undefined,
@@ -27,13 +27,11 @@ export async function preview(
   const plan = new Plan({ ...context, derived: set.derived })
   const { value } = set.assessed(next, plan)
   const { text, params } = statement(plan, [...plan.columns, `${value} as value`], {})
-  const held = `select profile, value from (
-      select profile, value, argMax(member, tick) as is_member from memberships where definition = {held:UInt32} group by profile, value
-    ) where is_member`
+  const held = await heldBy(postgres, known?.id ?? -1)
   const rows = await clickhouse.query<{ was: string; becomes: string; n: number; some: number[] }>(
     `select h.value as was, t.value as becomes, count() as n, groupArraySample({examples:UInt8}, 1)(t.profile) as some
-     from (select profile, value from (${text})) as t left join (${held}) as h on h.profile = t.profile group by was, becomes`,
-    { ...params, held: known?.id ?? 0, examples },
+     from (select profile, value from (${text})) as t left join (${held.text}) as h on h.profile = t.profile group by was, becomes`,
+    { ...params, ...held.params, examples },
   )
   const sum = (some: typeof rows) => some.reduce((total, { n }) => total + n, 0)
   const gained = rows.filter(({ was, becomes }) => was === '' && becomes !== '')

@@ -43,7 +43,7 @@ const reference = z.object({ kind: z.enum(definitionKinds), key: z.string() })
 
 /** The routes that every kind of definition has: list, read, write, preview, delete, versions, members. */
 export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts, named: Named): void {
-  const { definitions, clickhouse, postgres } = parts
+  const { definitions, postgres } = parts
   const { kind, plural, document, keyText } = named
   const title = kind === 'tag' ? 'Tag' : 'Audience'
   const view = z
@@ -80,7 +80,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
     const set = definitions.set()
     const [coverage, fills] = await Promise.all([
       coverageOf(
-        clickhouse,
+        parts,
         some.map(({ id }) => id),
       ),
       openFills(postgres),
@@ -184,7 +184,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
       if (cycle) throw new Refusal(422, 'circle', `this would refer to itself: ${cycle.join(' → ')}; take one of these references out`)
       const context = parts.contextAt(parts.asOf())
       const warnings = validate(next, set, context, await parts.observed(), parts.entries())
-      return c.json({ ...(await preview(clickhouse, set, next, known, context)), warnings }, 200)
+      return c.json({ ...(await preview(parts, set, next, known, context)), warnings }, 200)
     },
   )
 
@@ -229,7 +229,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
     async c => {
       const definition = find(c.req.valid('param').key)
       const { value, limit, cursor } = c.req.valid('query')
-      const found = await membersOf(clickhouse, definition.id, { value: valueIn(value), after: cursor, limit: limit + 1 })
+      const found = await membersOf(parts, definition.id, { value: valueIn(value), after: cursor, limit: limit + 1 })
       const members = found.slice(0, limit)
       const isLive = definitions.set().refreshOf(definition) === 'live'
       return c.json(

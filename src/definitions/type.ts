@@ -37,6 +37,8 @@ export interface DefinitionType<Document = unknown> {
   eventsOf?(document: Document): readonly { path: string; rule: Rule }[]
   /** Whether its values are not known beforehand; they are, without this. */
   isOpen?(document: Document): boolean
+  /** The moment (ms) as of which one that is not live is worked out, where that is another than now. */
+  momentOf?(definition: Definition<Document>): number | undefined
   /** What a run works out for itself before anybody is assessed; kept as `definition.run`. */
   prepare?(definition: Definition<Document>, runner: Runner): Promise<unknown>
 }

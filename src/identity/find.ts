@@ -22,6 +22,8 @@ export type IdentifierMark = 'linked' | 'shared' | 'blocked' | 'unlinked'
 export interface HeldIdentifier {
   hash: string
   namespace: string
+  /** Never shown to who may not see personal data. */
+  clear: string
   masked: string
   leaf: number
   state: IdentifierMark
@@ -67,6 +69,46 @@ export async function leavesOf(db: Queryable, id: number): Promise<number[]> {
   return rows.map(({ leaf }) => leaf)
 }
 
+/** The profiles that answer for several ids, those merged away included. */
+export async function rootsOf(db: Queryable, ids: readonly number[]): Promise<Map<number, number>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.query<{ leaf: number; root: number }>('select leaf, root from leaves where leaf = any($1::bigint[])', [ids])
+  return new Map(rows.map(({ leaf, root }) => [leaf, root]))
+}
+
+/** The leaves of several profiles, by their roots; ids that are no roots have none. */
+export async function leavesOfRoots(db: Queryable, roots: readonly number[]): Promise<Map<number, number[]>> {
+  const rows = await db.query<{ leaf: number; root: number }>(
+    `select leaf, root from leaves where leaf = any($1::bigint[]) and root = leaf
+     union all
+     select leaf, root from leaves where root = any($1::bigint[]) and root <> leaf`,
+    [roots],
+  )
+  return new Map([...Map.groupBy(rows, ({ root }) => root)].map(([root, some]) => [root, some.map(({ leaf }) => leaf)]))
+}
+
+/** Who answers for each of several identifiers, in their order; undefined where nobody does. */
+export async function profilesOfIdentifiers(
+  db: Queryable,
+  rules: NamespaceRules,
+  keys: Keys,
+  identifiers: readonly Identifier[],
+): Promise<(number | undefined)[]> {
+  const reads = identifiers.map(({ namespace, value }) => readIdentifier(rules, keys, namespace, value))
+  const rows = await db.query<StoredMark & { hash: string; rest: string; root: number | null; own_root: number | null }>(
+    `select i.hash::text, i.rest::text, l.root, o.root as own_root, ${markColumns}
+     from identifiers i left join leaves l on l.leaf = i.leaf left join special_identifiers s on s.hash = i.hash left join leaves o on o.leaf = s.own
+     where i.hash = any($1::bigint[])`,
+    [reads.flatMap(read => (typeof read === 'string' ? [] : [read.hash]))],
+  )
+  const known = new Map(rows.map(row => [row.hash, row]))
+  return reads.map(read => {
+    const row = typeof read === 'string' ? undefined : known.get(read.hash)
+    if (!row || typeof read === 'string' || row.rest !== read.rest) return undefined
+    return markOf(row, read.rule.linkClass) === 'linked' ? (row.root ?? undefined) : (row.own_root ?? undefined)
+  })
+}
+
 /** What these leaves hold, strongest first; shared and blocked identifiers also where they answer with a leaf of their own. */
 export async function identifiersOf(
   db: Queryable,
@@ -80,16 +122,21 @@ export async function identifiersOf(
      where (i.leaf = any($1::bigint[]) and i.leaf > 0) or i.hash in (select hash from special_identifiers where own = any($1::bigint[]))`,
     [[...leaves]],
   )
+  const known = new Set(leaves)
   const rank = (namespace: string) => rules.of(namespace)?.rank ?? Number.POSITIVE_INFINITY
   return rows
-    .map(row => ({
-      hash: row.hash,
-      namespace: row.namespace,
-      masked: maskOf(row.namespace, keys.open(row.sealed, `identifier:${row.namespace}`).toString()),
-      leaf: leaves.includes(row.leaf) ? row.leaf : row.own,
-      state: markOf(row, rules.of(row.namespace)?.linkClass ?? 'none'),
-      since: row.ms,
-    }))
+    .map(row => {
+      const clear = keys.open(row.sealed, `identifier:${row.namespace}`).toString()
+      return {
+        hash: row.hash,
+        namespace: row.namespace,
+        clear,
+        masked: maskOf(row.namespace, clear),
+        leaf: known.has(row.leaf) ? row.leaf : row.own,
+        state: markOf(row, rules.of(row.namespace)?.linkClass ?? 'none'),
+        since: row.ms,
+      }
+    })
     .sort((a, b) => rank(a.namespace) - rank(b.namespace) || a.since - b.since)
 }
 

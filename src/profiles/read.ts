@@ -83,7 +83,7 @@ export async function findProfile(reader: ProfileReader, namespace: string, valu
 }
 
 /** The traits by key, where those that mirror a consent are its state, whatever was sent under their key. */
-function mirrored(
+export function mirrored(
   traits: readonly (readonly [string, Json])[],
   mirrors: ReadonlyMap<string, string>,
   consents: ProfileView['consents'],
@@ -95,7 +95,13 @@ function mirrored(
   return Object.fromEntries([...traits.filter(([key]) => !mirrors.has(key)), ...states])
 }
 
-function valuesOf(leaves: readonly LeafTraits[], kind: 'traits' | 'personal', winOf: (key: string) => Win, now: number): [string, Json][] {
+/** The value of each trait at `now`, of the leaves of one person. */
+export function valuesOf(
+  leaves: readonly LeafTraits[],
+  kind: 'traits' | 'personal',
+  winOf: (key: string) => Win,
+  now: number,
+): [string, Json][] {
   const merged = new Map<string, Candidate[]>()
   for (const leaf of leaves)
     for (const [key, candidates] of leaf[kind]) if (!isTagTrait(key)) merged.set(key, [...(merged.get(key) ?? []), ...candidates])

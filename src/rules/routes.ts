@@ -9,10 +9,10 @@ import { check, observedIn } from './check.ts'
 import { compile } from './compile.ts'
 import { describe } from './describe.ts'
 import { momentIn } from './iso-date.ts'
-import { countOf, type Explained, explain, membersOf, sampleOf } from './operations.ts'
+import { type Count, countOf, type Explained, explain, membersOf, sampleOf } from './operations.ts'
 import { parseRule } from './parse.ts'
 import type { RuleContext } from './plan.ts'
-import { ruleJsonSchema } from './schema.ts'
+import { type Rule, ruleJsonSchema } from './schema.ts'
 
 export interface RulesRoutesDeps {
   clickhouse: ClickHouse
@@ -27,6 +27,8 @@ export interface RulesRoutesDeps {
   asOf: () => number
   /** How tags, audiences and affinities are read. */
   derived?: () => NonNullable<RuleContext['derived']>
+  /** A count as of now that needs no facts, where there is such a way. */
+  heldCount?: (rule: Rule) => Promise<(Count & { asOf: number }) | undefined>
 }
 
 const ruleField = z
@@ -128,8 +130,11 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
     return { rule, context, warnings: check(rule, await observedIn(deps.postgres), context.marks, dictionary.entries()) }
   }
   app.openapi(count, async c => {
-    const { rule, context, warnings } = await read(c.req.valid('json'))
-    return c.json({ ...(await countOf(clickhouse, rule, context)), warnings, asOf: new Date(context.now).toISOString() }, 200)
+    const body = c.req.valid('json')
+    const { rule, context, warnings } = await read(body)
+    const held = body.at === undefined ? await deps.heldCount?.(rule) : undefined
+    const { asOf, ...counted } = held ?? { ...(await countOf(clickhouse, rule, context)), asOf: context.now }
+    return c.json({ ...counted, warnings, asOf: new Date(asOf).toISOString() }, 200)
   })
   app.openapi(members, async c => {
     const body = c.req.valid('json')

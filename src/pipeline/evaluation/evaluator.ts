@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { cleanMemberships, compactMemberships } from '../../definitions/compaction.ts'
 import type { Definition } from '../../definitions/definition.ts'
 import type { Definitions } from '../../definitions/definitions.ts'
 import { beginFill, finishFill, prepareFill } from '../../definitions/fills.ts'
@@ -12,7 +13,7 @@ import type { Postgres } from '../../store/postgres.ts'
 import { leaseMs } from '../lease.ts'
 import { applyTicks } from './apply.ts'
 import { type Assessment, assess } from './assess.ts'
-import { acquireEvaluation, extendEvaluation, releaseEvaluation } from './lease.ts'
+import { acquireEvaluation, extendEvaluation, lastTick, releaseEvaluation } from './lease.ts'
 import type { EvaluationMetrics } from './metrics.ts'
 import { runnerFor } from './runner.ts'
 import { DefinitionsChanged, decideTick, type Worked } from './tick.ts'
@@ -38,6 +39,7 @@ export interface EvaluatorDependencies {
 /** Who is not told that something was stored looks after so long. */
 const restMs = 500
 const fillAtOnce = 10_000
+const tidyEveryMs = 5_000
 
 /** Keeps tags and audiences true: tick after tick looks at the profiles that changed or are due, and at those of a fill. */
 export class Evaluator {
@@ -46,6 +48,9 @@ export class Evaluator {
   #running: Promise<void> | undefined
   #applying: Promise<void> = Promise.resolve()
   #asOf = 0
+  #appliedAsOf = 0
+  #tidiedAt = Number.NEGATIVE_INFINITY
+  #cleaning: Promise<void> | undefined
   #trouble: string | undefined
   #hurried = new AbortController()
   #isHurried = false
@@ -63,6 +68,11 @@ export class Evaluator {
   /** Every fact acknowledged before this moment, and every moment before it, is part of what is live; ms. */
   get asOf(): number {
     return this.#asOf
+  }
+
+  /** The same for what ClickHouse has of it: who has what. */
+  get appliedAsOf(): number {
+    return this.#appliedAsOf
   }
 
   /** Why it does not work at the moment, or nothing. */
@@ -109,6 +119,7 @@ export class Evaluator {
       }
     }
     await this.#applying.catch(() => undefined)
+    await this.#cleaning
   }
 
   async #acquire(): Promise<number | undefined> {
@@ -129,8 +140,10 @@ export class Evaluator {
       const asked = this.#waiting.splice(0)
       this.#isHurried = false
       try {
+        await this.#tidy(fence)
         const { isIdle, isSettled } = await this.#step(fence)
         await this.#applying
+        this.#appliedAsOf = this.#asOf
         this.#trouble = undefined
         if (isSettled) for (const resolve of asked) resolve()
         else this.#waiting.unshift(...asked)
@@ -234,12 +247,21 @@ export class Evaluator {
   ): Promise<Worked> {
     // What came since, such as the first list in a property, is known before it is read.
     await this.#deps.definitions.reload()
-    const context = { ...this.#deps.contextAt(now), derived: set.derived }
-    const assessments: ReadonlyMap<number, Assessment> =
-      chosen.length === 0
-        ? new Map()
-        : await assess(this.#deps.clickhouse, set, chosen, context, await peopleOf(this.#deps.postgres, profiles))
-    return { set, revision: set.revision, definitions: chosen, isWhole, reasons, assessments, now }
+    const momentOf = (one: Definition) => (set.refreshOf(one) === 'live' ? undefined : set.typeOf(one).momentOf?.(one)) ?? now
+    const people = chosen.length === 0 ? undefined : await peopleOf(this.#deps.postgres, profiles)
+    const assessments = new Map<number, Assessment>()
+    for (const [at, some] of Map.groupBy(chosen, momentOf)) {
+      const context = { ...this.#deps.contextAt(at), derived: set.derived }
+      const found = people ? await assess(this.#deps.clickhouse, set, some, context, people) : new Map<number, Assessment>()
+      for (const [profile, { values, dueAt }] of found) {
+        const known = assessments.get(profile)
+        // What is as of another moment is not due: it stays as it is.
+        const due = at === now ? dueAt : (known?.dueAt ?? neverDue)
+        assessments.set(profile, { values: new Map([...(known?.values ?? []), ...values]), dueAt: Math.min(due, known?.dueAt ?? neverDue) })
+      }
+    }
+    const tellsWhoIsThere = chosen.some(one => momentOf(one) === now)
+    return { set, revision: set.revision, definitions: chosen, isWhole, reasons, assessments, tellsWhoIsThere, now }
   }
 
   /** Live definitions that read one of the names that came. */
@@ -256,6 +278,19 @@ export class Evaluator {
       [profiles],
     )
     return new Set(rows.map(({ profile }) => profile))
+  }
+
+  /** Now and then folds what ticks changed into the bitmaps, when ClickHouse has all of them. */
+  async #tidy(fence: number): Promise<void> {
+    if (performance.now() - this.#tidiedAt < tidyEveryMs) return
+    this.#tidiedAt = performance.now()
+    const { postgres, clickhouse, now, log } = this.#deps
+    await compactMemberships({ postgres, clickhouse, now, lastTick: tx => lastTick(tx, fence) })
+    this.#cleaning ??= cleanMemberships({ postgres, clickhouse, now })
+      .catch(error => log.warn({ err: error }, 'bitmaps that were replaced could not be dropped; it is tried again'))
+      .finally(() => {
+        this.#cleaning = undefined
+      })
   }
 
   #apply(): void {

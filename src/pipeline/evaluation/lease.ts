@@ -21,6 +21,13 @@ export async function nextTick(tx: Queryable, fence: number, now: number): Promi
   return row.tick
 }
 
+/** The last tick that was decided; there is no other until the transaction ends. @throws LeaseLost */
+export async function lastTick(tx: Queryable, fence: number): Promise<number> {
+  const [row] = await tx.query<{ tick: number }>('select tick from evaluation_head where fence = $1 for update', [fence])
+  if (!row) throw new LeaseLost('another process evaluates now')
+  return row.tick
+}
+
 export async function extendEvaluation(db: Queryable, fence: number, now: number): Promise<void> {
   const rows = await db.query('update evaluation_head set expires_at = to_timestamp($2 / 1000.0) where fence = $1 returning tick', [
     fence,

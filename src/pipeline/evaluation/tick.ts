@@ -1,3 +1,4 @@
+import { everybody, noteMemberships } from '../../definitions/bases.ts'
 import type { Definition } from '../../definitions/definition.ts'
 import { advanceFill, type Fill, finishFill } from '../../definitions/fills.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
@@ -6,7 +7,7 @@ import { type ProfileState, removeStates, saveStates, statesOf } from '../../pro
 import type { Postgres, Queryable } from '../../store/postgres.ts'
 import { keepTick, type TickChanges } from './apply.ts'
 import type { Assessment } from './assess.ts'
-import { difference, membershipChanges, membershipValues, type Transition } from './diff.ts'
+import { difference, type MembershipChange, membershipChanges, membershipValues, type Transition } from './diff.ts'
 import { nextTick } from './lease.ts'
 import type { Reason, Work } from './work.ts'
 
@@ -19,6 +20,8 @@ export interface Worked {
   isWhole: boolean
   reasons: ReadonlyMap<number, Reason>
   assessments: ReadonlyMap<number, Assessment>
+  /** Whether somebody without an assessment is somebody of whom nothing is known now. */
+  tellsWhoIsThere: boolean
   now: number
 }
 
@@ -66,18 +69,21 @@ export async function decideTick(
       if (!reason) continue
       // A fill leaves out who has never been worked out.
       if ('fill' in done && !before.has(profile)) continue
-      // Nothing is known of it any more: its facts have gone elsewhere.
+      // Nothing is known of it (any more): its facts have gone elsewhere, or lie in the future. It has no state then.
+      const isUnknown = worked.tellsWhoIsThere && !assessment
       const { values, dueAt } = assessment ?? { values: new Map(), dueAt: Number.MAX_SAFE_INTEGER }
       const context = { isWhole: worked.isWhole, known, reason, at: worked.now }
       const found = difference(profile, before.get(profile), { values, dueAt }, evaluated, context)
-      if (found.isChanged) states.set(profile, found.state)
+      if (isUnknown) removed.push(profile)
+      else if (found.isChanged) states.set(profile, found.state)
       transitions.push(...found.transitions)
     }
     inheritSince(states, before, gone)
     await removeStates(tx, removed)
     await saveStates(tx, states, new Set(before.keys()))
-    const changes = changesOf(worked, transitions, before, removed)
+    const changes = changesOf(worked, transitions, before, removed, [...states.keys()])
     await keepTick(tx, tick, changes)
+    await noteMemberships(tx, changes.memberships, worked.now)
     const told = 'fill' in done && done.fill.cause === 'definition' ? [] : transitions
     await saveTransitions(tx, tick, told, worked.now)
     if ('work' in done) await settle(tx, done.work)
@@ -115,6 +121,7 @@ function changesOf(
   transitions: readonly Transition[],
   before: ReadonlyMap<number, ProfileState>,
   removed: readonly number[],
+  written: readonly number[],
 ): TickChanges {
   const byId = new Map(set.all.map(one => [one.id, one]))
   const isOpen = (id: number) => {
@@ -126,9 +133,13 @@ function changesOf(
       membershipValues(value, isOpen(definition)).map(one => ({ definition, value: one, profile, member: false })),
     ),
   )
+  const population = [
+    ...written.filter(profile => !before.has(profile)).map(profile => ({ definition: everybody, value: '', profile, member: true })),
+    ...removed.filter(profile => before.has(profile)).map(profile => ({ definition: everybody, value: '', profile, member: false })),
+  ]
   const inputs = new Set(definitions.filter(one => set.refreshOf(one) !== 'live').map(({ id }) => id))
   return {
-    memberships: [...left, ...transitions.flatMap(one => membershipChanges(one, isOpen(one.definition)))],
+    memberships: once([...population, ...left, ...transitions.flatMap(one => membershipChanges(one, isOpen(one.definition)))]),
     assignments: transitions
       .filter(({ definition }) => inputs.has(definition))
       .map(({ definition, profile, isNow, score }) => ({
@@ -139,6 +150,11 @@ function changesOf(
         ts: now,
       })),
   }
+}
+
+/** Somebody of whom nothing is known any more loses what was worked out and what was not: some of it twice. */
+function once(changes: readonly MembershipChange[]): MembershipChange[] {
+  return [...new Map(changes.map(one => [`${one.definition} ${one.profile} ${one.value}`, one])).values()]
 }
 
 async function saveTransitions(tx: Queryable, tick: number, transitions: readonly Transition[], now: number): Promise<void> {
