@@ -5,7 +5,7 @@ import { type LivingWorkspace, livingWorkspace } from './living-workspace.ts'
 let shop: LivingWorkspace
 beforeAll(async () => {
   // What is broken on purpose is told again and again.
-  shop = await livingWorkspace(Date.parse('2026-12-10T10:00:00+08:00'), { ZHIKE_LOG_LEVEL: 'fatal' })
+  shop = await livingWorkspace(Date.parse('2026-12-10T10:00:00+08:00'), {}, 'fatal')
 })
 afterAll(() => shop.stop())
 

@@ -28,11 +28,14 @@ export interface LivingWorkspace {
 
 let sent = 0
 
-export async function livingWorkspace(startsAt: number, environment: Record<string, string> = {}): Promise<LivingWorkspace> {
+export async function livingWorkspace(
+  startsAt: number,
+  environment: Record<string, string> = {},
+  level: 'error' | 'fatal' = 'error',
+): Promise<LivingWorkspace> {
   const dataDir = mkdtempSync(join(tmpdir(), 'zhike-living-'))
   chmodSync(dataDir, 0o755)
   const clock = { now: startsAt }
-  const level = environment.ZHIKE_LOG_LEVEL === 'fatal' ? 'fatal' : 'error'
   const started = async () => {
     const running = await startZhike(
       configFrom({ ...environment, ZHIKE_DATA: dataDir, ZHIKE_PORT: '0' }),
