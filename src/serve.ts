@@ -35,7 +35,7 @@ import { importRoutes } from './import/routes.ts'
 import { overviewRoute } from './pipeline/overview.ts'
 import { storedThrough } from './pipeline/ranges.ts'
 import { pipelineRoutes } from './pipeline/routes.ts'
-import type { ProfileReader } from './profiles/read.ts'
+import { profileReader } from './profiles/read.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { observedIn } from './rules/check.ts'
 import { rulesRoutes } from './rules/routes.ts'
@@ -86,7 +86,7 @@ export async function startZhike(
       observe: metrics.observe,
       onFault: error => logger.error({ err: error }, 'a request to the collector met a fault'),
     })
-    const reader: ProfileReader = {
+    const reader = profileReader({
       postgres,
       keys: core.keys,
       namespaces: core.namespaces,
@@ -94,9 +94,8 @@ export async function startZhike(
       mirrors: () => core.dictionary.traits().mirrors,
       now,
       asOf: () => Math.min(core.pipeline.asOf, core.evaluator.asOf),
-      portraitOf: async (profile, sensitive) =>
-        (await portraitsOf(postgres, core.definitions, [profile], sensitive)).get(profile) ?? { tags: [], audiences: [] },
-    }
+      portraitsOf: (profiles, sensitive) => portraitsOf(postgres, core.definitions, profiles, sensitive),
+    })
     const definitionParts = {
       definitions: core.definitions,
       postgres,

@@ -4,7 +4,7 @@ import { seesPersonal } from '../access/caller.ts'
 import type { Json } from '../collect/event.ts'
 import { heldBy } from '../definitions/membership.ts'
 import type { ProfileReader } from '../profiles/read.ts'
-import { readProfiles } from '../profiles/read-many.ts'
+import { knownPeople, traitValues } from '../profiles/read-many.ts'
 import { Refusal } from '../refusal.ts'
 import { portraitsOf } from '../tags/portrait.ts'
 import { byteOrderMark, csvLine } from './csv.ts'
@@ -114,20 +114,28 @@ async function rowsOfPeople(parts: ExportParts, people: readonly number[], colum
   const asks = (of: Column['of']) => columns.some(column => column.of === of)
   if (columns.every(({ of }) => of === 'id')) return people.map(id => columns.map(() => `${id}`))
   const [known, portraits] = await Promise.all([
-    readProfiles(parts.reader, people, personal),
+    knownPeople(parts.reader, people),
     asks('tags') ? portraitsOf(parts.postgres, parts.definitions, people, personal) : undefined,
   ])
-  return known.map(({ id, identifiers, traits }) => {
+  return known.flatMap((person, index) => {
+    const id = people[index]
+    // Who was merged away meanwhile is in the file as the survivor, if that one is in.
+    if (!person || id === undefined || person.root !== id) return []
+    const traits = asks('traits') ? traitValues(parts.reader, person, personal) : {}
     const tags = portraits?.get(id)?.tags ?? []
     const held = (namespace: string) => {
-      const values = identifiers.filter(one => one.namespace === namespace).map(({ value }) => value)
+      const values = person.identifiers
+        .filter(one => one.namespace === namespace && one.state === 'linked')
+        .map(({ clear, masked }) => (personal ? clear : masked))
       return values.length > 1 ? values : values[0]
     }
-    return columns.map(({ of, key }) => {
-      if (of === 'identifiers') return held(key)
-      if (of === 'tags') return tags.find(tag => tag.key === key)?.value
-      return of === 'traits' ? traits[key] : `${id}`
-    })
+    return [
+      columns.map(({ of, key }) => {
+        if (of === 'identifiers') return held(key)
+        if (of === 'tags') return tags.find(tag => tag.key === key)?.value
+        return of === 'traits' ? traits[key] : `${id}`
+      }),
+    ]
   })
 }
 

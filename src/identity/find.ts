@@ -26,6 +26,8 @@ export interface HeldIdentifier {
   clear: string
   masked: string
   leaf: number
+  /** Of the leaves that were asked for: where it is held, and the one of its own that it answers with. */
+  places: number[]
   state: IdentifierMark
   /** The event's time when it was linked, ms. */
   since: number
@@ -76,15 +78,16 @@ export async function rootsOf(db: Queryable, ids: readonly number[]): Promise<Ma
   return new Map(rows.map(({ leaf, root }) => [leaf, root]))
 }
 
-/** The leaves of several profiles, by their roots; ids that are no roots have none. */
-export async function leavesOfRoots(db: Queryable, roots: readonly number[]): Promise<Map<number, number[]>> {
-  const rows = await db.query<{ leaf: number; root: number }>(
-    `select leaf, root from leaves where leaf = any($1::bigint[]) and root = leaf
+/** The leaves of several profiles, the root first, by the id that was asked for; a merged-away id has its survivor's. */
+export async function leavesOfMany(db: Queryable, ids: readonly number[]): Promise<Map<number, number[]>> {
+  const rows = await db.query<{ id: number; leaf: number }>(
+    `with survivors as (select leaf as id, root from leaves where leaf = any($1::bigint[]))
+     select id, root as leaf from survivors
      union all
-     select leaf, root from leaves where root = any($1::bigint[]) and root <> leaf`,
-    [roots],
+     select s.id, l.leaf from leaves l join survivors s on l.root = s.root and l.root <> l.leaf`,
+    [ids],
   )
-  return new Map([...Map.groupBy(rows, ({ root }) => root)].map(([root, some]) => [root, some.map(({ leaf }) => leaf)]))
+  return new Map([...Map.groupBy(rows, ({ id }) => id)].map(([id, some]) => [id, some.map(({ leaf }) => leaf)]))
 }
 
 /** Who answers for each of several identifiers, in their order; undefined where nobody does. */
@@ -133,6 +136,7 @@ export async function identifiersOf(
         clear,
         masked: maskOf(row.namespace, clear),
         leaf: known.has(row.leaf) ? row.leaf : row.own,
+        places: [row.leaf, row.own].filter(leaf => leaf > 0 && known.has(leaf)),
         state: markOf(row, rules.of(row.namespace)?.linkClass ?? 'none'),
         since: row.ms,
       }

@@ -24,11 +24,38 @@ export async function saveConsentProofs(tx: Queryable, keys: Keys, facts: readon
   )
 }
 
-/** The consents of a person: the latest answer per purpose, by (ts, position). */
-export async function consentsOf(db: Queryable, leaves: readonly number[]): Promise<{ purpose: string; given: boolean; since: string }[]> {
-  const rows = await db.query<{ purpose: string; given: boolean; ts: Date }>(
-    `select distinct on (purpose) purpose, given, ts from consent_proofs where leaf = any($1::bigint[]) order by purpose, ts desc, position desc`,
+/** An answer for a purpose, as one leaf last gave it. */
+export interface LeafConsent {
+  leaf: number
+  purpose: string
+  given: boolean
+  ts: Date
+  position: number
+}
+
+export interface Consent {
+  purpose: string
+  given: boolean
+  since: string
+}
+
+/** The consents of a person. */
+export async function consentsOf(db: Queryable, leaves: readonly number[]): Promise<Consent[]> {
+  return latestConsents(await leafConsents(db, leaves))
+}
+
+export async function leafConsents(db: Queryable, leaves: readonly number[]): Promise<LeafConsent[]> {
+  return db.query<LeafConsent>(
+    `select distinct on (leaf, purpose) leaf, purpose, given, ts, position
+     from consent_proofs where leaf = any($1::bigint[]) order by leaf, purpose, ts desc, position desc`,
     [leaves],
   )
-  return rows.map(({ purpose, given, ts }) => ({ purpose, given, since: ts.toISOString() }))
+}
+
+/** The latest answer per purpose, by (ts, position). */
+export function latestConsents(answers: readonly LeafConsent[]): Consent[] {
+  const latest = answers.toSorted((a, b) => b.ts.getTime() - a.ts.getTime() || b.position - a.position)
+  return [...Map.groupBy(latest, ({ purpose }) => purpose)]
+    .flatMap(([purpose, [first]]) => (first ? { purpose, given: first.given, since: first.ts.toISOString() } : []))
+    .sort((a, b) => (a.purpose < b.purpose ? -1 : 1))
 }

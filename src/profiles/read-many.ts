@@ -1,58 +1,98 @@
 import type { Json } from '../collect/event.ts'
-import { type HeldIdentifier, identifiersOf, leavesOfRoots } from '../identity/find.ts'
+import { isTagTrait } from '../collect/tag-trait.ts'
+import { type HeldIdentifier, identifiersOf, leavesOfMany } from '../identity/find.ts'
+import type { NamespaceRules } from '../identity/namespace-rules.ts'
+import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { type Candidate, valueAt, type Win } from './candidates.ts'
+import { type Consent, latestConsents, leafConsents } from './consents.ts'
 import { maskOf } from './mask.ts'
-import { mirrored, type ProfileReader, valuesOf } from './read.ts'
-import { traitsOf } from './traits.ts'
+import { type LeafTraits, traitsOf } from './traits.ts'
 
-/** What is known of one of many people, besides what is derived. */
-export interface KnownPerson {
-  id: number
-  /** Those that link, strongest first; in clear where the reader may see that. */
-  identifiers: { namespace: string; value: string }[]
-  traits: Record<string, Json>
+/** What is needed to read people from PostgreSQL. */
+export interface PeopleParts {
+  postgres: Queryable
+  keys: Keys
+  namespaces: () => Promise<NamespaceRules>
+  winOf: (trait: string) => Win
+  /** Traits that are the state of a consent, with its purpose. */
+  mirrors: () => ReadonlyMap<string, string>
+  now: () => number
 }
 
-/** Several profiles in a few queries, in the order of their ids; whoever was merged away meanwhile is left out. @param personal as in `readProfile` */
-export async function readProfiles(reader: ProfileReader, profiles: readonly number[], personal: boolean): Promise<KnownPerson[]> {
-  const { postgres, keys, winOf, now } = reader
-  const leavesOf = await leavesOfRoots(postgres, profiles)
-  const leaves = [...leavesOf.values()].flat()
+/** What is known of one person, besides what is derived. Not to be shown as it is. */
+export interface KnownPerson {
+  root: number
+  /** Strongest first. */
+  identifiers: HeldIdentifier[]
+  leaves: LeafTraits[]
+  consents: Consent[]
+}
+
+/** Several people in a few queries, in the order of the ids; undefined for an id that nobody has. */
+export async function knownPeople(parts: PeopleParts, ids: readonly number[]): Promise<(KnownPerson | undefined)[]> {
+  const { postgres, keys } = parts
+  const leavesOf = await leavesOfMany(postgres, [...new Set(ids)])
+  const leaves = [...new Set([...leavesOf.values()].flat())]
   const [identifiers, traits, consents] = await Promise.all([
-    identifiersOf(postgres, await reader.namespaces(), keys, leaves),
+    identifiersOf(postgres, await parts.namespaces(), keys, leaves),
     traitsOf(postgres, keys, leaves),
-    reader.mirrors().size === 0 ? [] : consentsByLeaf(postgres, leaves),
+    leafConsents(postgres, leaves),
   ])
-  const byLeaf = { identifiers: Map.groupBy(identifiers, one => one.leaf), consents: Map.groupBy(consents, one => one.leaf) }
-  const shown = ({ namespace, clear, masked }: HeldIdentifier) => ({ namespace, value: personal ? clear : masked })
-  return profiles.flatMap(id => {
-    const own = leavesOf.get(id)
-    if (!own) return []
-    const known = own.flatMap(leaf => traits.get(leaf) ?? [])
-    const values = [
-      ...valuesOf(known, 'traits', winOf, now()),
-      ...valuesOf(known, 'personal', winOf, now()).map(([key, value]): [string, Json] => [key, personal ? value : maskOf(key, value)]),
-    ]
-    const given = own.flatMap(leaf => byLeaf.consents.get(leaf) ?? []).sort((a, b) => b.ts - a.ts || b.position - a.position)
+  const consentsOf = Map.groupBy(consents, ({ leaf }) => leaf)
+  const byLeaf = Map.groupBy(
+    identifiers.flatMap(one => one.places.map(place => ({ place, one }))),
+    ({ place }) => place,
+  )
+  const orderOf = new Map(identifiers.map((one, index) => [one, index]))
+  return ids.map(id => {
+    const [root, ...others] = leavesOf.get(id) ?? []
+    if (root === undefined) return undefined
+    const own = [root, ...others]
+    const held = new Set(own.flatMap(leaf => byLeaf.get(leaf)?.map(({ one }) => one) ?? []))
     return {
-      id,
-      identifiers: own
-        .flatMap(leaf => byLeaf.identifiers.get(leaf) ?? [])
-        .filter(({ state }) => state === 'linked')
-        .map(shown),
-      traits: mirrored(
-        values,
-        reader.mirrors(),
-        given.map(one => ({ purpose: one.purpose, given: one.given, since: '' })),
-      ),
+      root,
+      identifiers: [...held].sort((a, b) => (orderOf.get(a) ?? 0) - (orderOf.get(b) ?? 0)),
+      leaves: own.flatMap(leaf => traits.get(leaf) ?? []),
+      consents: latestConsents(own.flatMap(leaf => consentsOf.get(leaf) ?? [])),
     }
   })
 }
 
-async function consentsByLeaf(db: Queryable, leaves: readonly number[]) {
-  return db.query<{ leaf: number; purpose: string; given: boolean; ts: number; position: number }>(
-    `select distinct on (leaf, purpose) leaf, purpose, given, (extract(epoch from ts) * 1000)::float8 as ts, position
-     from consent_proofs where leaf = any($1::bigint[]) order by leaf, purpose, consent_proofs.ts desc, position desc`,
-    [leaves],
-  )
+/** @param personal whether personal traits are in clear; otherwise enough to recognise, too little to use */
+export function traitValues(
+  { winOf, mirrors, now }: PeopleParts,
+  { leaves, consents }: KnownPerson,
+  personal: boolean,
+): Record<string, Json> {
+  const values = [
+    ...valuesOf(leaves, 'traits', winOf, now()),
+    ...valuesOf(leaves, 'personal', winOf, now()).map(([key, value]): [string, Json] => [key, personal ? value : maskOf(key, value)]),
+  ]
+  return mirrored(values, mirrors(), consents)
+}
+
+/** The traits by key, where those that mirror a consent are its state, whatever was sent under their key. */
+function mirrored(
+  traits: readonly (readonly [string, Json])[],
+  mirrors: ReadonlyMap<string, string>,
+  consents: readonly Consent[],
+): Record<string, Json> {
+  const states = [...mirrors].flatMap(([key, purpose]) => {
+    const answer = consents.find(consent => consent.purpose === purpose)
+    return answer ? [[key, answer.given] as const] : []
+  })
+  return Object.fromEntries([...traits.filter(([key]) => !mirrors.has(key)), ...states])
+}
+
+function valuesOf(leaves: readonly LeafTraits[], kind: 'traits' | 'personal', winOf: (key: string) => Win, now: number): [string, Json][] {
+  const merged = new Map<string, Candidate[]>()
+  for (const leaf of leaves)
+    for (const [key, candidates] of leaf[kind]) if (!isTagTrait(key)) merged.set(key, [...(merged.get(key) ?? []), ...candidates])
+  return [...merged]
+    .flatMap(([key, candidates]): [string, Json][] => {
+      const value = valueAt(candidates, winOf(key), now)
+      return value ? [[key, value[1]]] : []
+    })
+    .sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -3,9 +3,10 @@ import { seesPersonal } from '../access/caller.ts'
 import type { Json } from '../collect/event.ts'
 import type { Definition, DefinitionKind } from '../definitions/definition.ts'
 import { unknownDefinition } from '../definitions/definitions.ts'
-import { profilesOfIdentifiers, rootsOf } from '../identity/find.ts'
+import { rootsOf } from '../identity/find.ts'
 import { statesOf } from '../profiles/states.ts'
 import { Refusal } from '../refusal.ts'
+import { together } from '../store/together.ts'
 import type { BatchParts } from './batch.ts'
 import type { TagDocument } from './document.ts'
 
@@ -46,6 +47,14 @@ const route = createRoute({
 })
 
 export function decideRoute(app: OpenAPIHono, { reader, definitions }: BatchParts): void {
+  const rootOf = together(async (ids: readonly number[]) => {
+    const roots = await rootsOf(reader.postgres, ids)
+    return ids.map(id => roots.get(id))
+  })
+  const heldOf = together(async (profiles: readonly number[]) => {
+    const states = await statesOf(reader.postgres, profiles)
+    return profiles.map(profile => states.get(profile)?.held)
+  })
   const named = (kind: DefinitionKind, text: string | undefined): Definition[] =>
     [...new Set(text?.split(',').filter(key => key !== ''))].map(key => {
       const found = definitions.set().find(kind, key)
@@ -61,10 +70,10 @@ export function decideRoute(app: OpenAPIHono, { reader, definitions }: BatchPart
     namespace?: string | undefined
     value?: string | undefined
   }) => {
-    if (profile !== undefined) return (await rootsOf(reader.postgres, [Number(profile)])).get(Number(profile))
+    if (profile !== undefined) return rootOf(Number(profile))
     if (namespace === undefined || value === undefined)
       throw new Refusal(422, 'invalid-request', 'say who: profile, or namespace and value of an identifier')
-    return (await profilesOfIdentifiers(reader.postgres, await reader.namespaces(), reader.keys, [{ namespace, value }]))[0]
+    return reader.profileOf({ namespace, value })
   }
 
   app.openapi(route, async c => {
@@ -75,7 +84,7 @@ export function decideRoute(app: OpenAPIHono, { reader, definitions }: BatchPart
     if (hidden) throw new Refusal(403, 'not-permitted', `the tag ${hidden.key} is sensitive: this API key has no permission "personal"`)
     const asOf = new Date(reader.asOf()).toISOString()
     const profile = await profileOf(query)
-    const held = profile === undefined ? undefined : (await statesOf(reader.postgres, [profile])).get(profile)?.held
+    const held = profile === undefined ? undefined : await heldOf(profile)
     return c.json(
       {
         profile: profile === undefined ? null : `${profile}`,
