@@ -150,6 +150,7 @@ export async function startZhike(
             zone: config.timezone,
             asOf: () => core.pipeline.asOf,
             derived: () => core.definitions.set().derived,
+            namesOf: () => core.definitions.set().namesOf,
             heldCount: rule => heldCount(heldParts, rule),
           }),
         app => tagRoutes(app, definitionParts),

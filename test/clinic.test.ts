@@ -67,6 +67,8 @@ test('rules read as the operations team would say them', async () => {
   const { words } = await shop.api.call<{ words: { zh: string }[] }>('GET', '/api/audiences/price_hesitant')
   expect(words.map(({ zh }) => zh).join()).toMatch(/「浏览项目」.*「加入预约单」/)
   expect(words.map(({ zh }) => zh).join()).not.toMatch(/Product Viewed|price_hesitant/)
+  const dormant = await shop.api.call<{ words: { zh: string }[] }>('GET', '/api/audiences/dormant_reachable')
+  expect(dormant.words[0]?.zh).toMatch(/标签「生命周期」是沉睡.*标签「营销冻结」成立/)
 })
 
 function userOf(index: number): string {

@@ -98,7 +98,7 @@ export function definitionRoutes(app: OpenAPIHono, parts: DefinitionRoutesParts,
         words: set
           .typeOf(one)
           .rulesOf(one.document)
-          .map(({ path, rule }) => ({ path, ...describe(rule, parts.entries(), parts.contextAt(parts.now()).kinds) })),
+          .map(({ path, rule }) => ({ path, ...describe(rule, parts.entries(), parts.contextAt(parts.now()).kinds, set.namesOf) })),
         count,
         values,
         asOf: isoOf(asOf),

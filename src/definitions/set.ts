@@ -1,3 +1,4 @@
+import type { NamesOf } from '../rules/describe.ts'
 import { affinityLeaf } from '../rules/kinds/affinity.ts'
 import type { Dimension } from '../rules/kinds/dimension-shape.ts'
 import { type DerivedRule, type LeafSql, Plan, type RuleContext } from '../rules/plan.ts'
@@ -59,6 +60,15 @@ export class DefinitionSet {
 
   get live(): Definition[] {
     return this.all.filter(one => this.refreshOf(one) === 'live')
+  }
+
+  /** What a tag, an audience or a dimension is called, and its values. */
+  readonly namesOf: NamesOf = (kind, key) => {
+    const definition = kind === 'dimension' ? (this.find(kind, key) ?? this.dimension(key)?.by) : this.find(kind, key)
+    const said = definition?.document as { zh?: string; en?: string; values?: unknown } | undefined
+    if (!said) return undefined
+    const values = Array.isArray(said.values) ? (said.values as { value: unknown; zh?: string; en?: string }[]) : []
+    return { zh: said.zh, en: said.en, values: new Map(values.map(({ value, zh, en }) => [String(value), { zh, en }])) }
   }
 
   /** What a definition refers to directly; names that nobody has are left out. */

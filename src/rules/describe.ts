@@ -10,12 +10,24 @@ export type Language = 'zh' | 'en'
 const languages = ['zh', 'en'] as const
 
 /** The rule as a sentence in both languages, in the names of the dictionary and of the kinds of entities. */
-export function describe(rule: Rule, entries: readonly Entry[], kinds: readonly EntityKind[] = []): Record<Language, string> {
-  const [zh, en] = languages.map(language => ruleWords(rule, wordingIn(language, entries, kinds)))
+export function describe(
+  rule: Rule,
+  entries: readonly Entry[],
+  kinds: readonly EntityKind[] = [],
+  namesOf: NamesOf = () => undefined,
+): Record<Language, string> {
+  const [zh, en] = languages.map(language => ruleWords(rule, wordingIn(language, entries, kinds, namesOf)))
   return { zh: zh ?? '', en: en ?? '' }
 }
 
+type Names = { zh?: string | undefined; en?: string | undefined }
+
+/** What a tag, an audience or a dimension is called, and its values; undefined for one that is not known. */
+export type NamesOf = (kind: 'tag' | 'audience' | 'dimension', key: string) => (Names & { values?: ReadonlyMap<string, Names> }) | undefined
+
 interface Wording {
+  /** A tag, an audience, a dimension. */
+  derived: (kind: 'tag' | 'audience' | 'dimension', key: string) => string
   /** Picks the words of the language. */
   say: (zh: string, en: string) => string
   event: (name: string) => string
@@ -27,14 +39,15 @@ interface Wording {
   value: (subject: Subject, value: unknown) => string
 }
 
-/** A property of these events, an attribute of an entity, or else a trait. */
+/** A property of these events, an attribute of an entity, a tag, or else a trait. */
 interface Subject {
+  isTag?: boolean
   events?: readonly string[]
   isItem?: boolean
   name: string
 }
 
-function wordingIn(language: Language, entries: readonly Entry[], kinds: readonly EntityKind[]): Wording {
+function wordingIn(language: Language, entries: readonly Entry[], kinds: readonly EntityKind[], namesOf: NamesOf): Wording {
   const other = language === 'zh' ? 'en' : 'zh'
   const say = (zh: string, en: string) => (language === 'zh' ? zh : en)
   const find = (kind: Entry['kind'], name: string, event?: string) =>
@@ -60,7 +73,10 @@ function wordingIn(language: Language, entries: readonly Entry[], kinds: readonl
     event: name => quoted(named(find('event', name), name), say),
     property: (events, path) => quoted(named(propertyEntry(events, path), path), say),
     trait: key => quoted(named(find('trait', key), key), say),
-    value({ events, isItem, name }, value) {
+    derived: (kind, key) => named(namesOf(kind, key), key),
+    value({ events, isItem, isTag, name }, value) {
+      const ofTag = isTag ? namesOf('tag', name)?.values?.get(String(value)) : undefined
+      if (ofTag) return named(ofTag, String(value))
       const document = isItem ? item(name).attribute : events ? propertyEntry(events, name) : find('trait', name)
       const words = document?.values?.[String(value)]
       if (typeof value === 'boolean' && !words) return say(value ? '是' : '否', value ? 'yes' : 'no')
@@ -89,14 +105,22 @@ function ruleWords(rule: Rule, words: Wording): string {
   if ('of' in rule)
     return say(`以下至少满足 ${rule.atLeast} 项:${parts(rule.of, ';')}`, `at least ${rule.atLeast} of: ${parts(rule.of, '; ')}`)
   if ('consent' in rule) return say(`已同意「${rule.consent}」`, `has consented to “${rule.consent}”`)
-  if ('audience' in rule) return say(`在人群「${rule.audience}」中`, `is in the audience “${rule.audience}”`)
+  if ('audience' in rule)
+    return say(
+      `在人群「${words.derived('audience', rule.audience)}」中`,
+      `is in the audience “${words.derived('audience', rule.audience)}”`,
+    )
   if ('trait' in rule) return `${words.trait(rule.trait)}${gap(words)}${operatorWords(rule, words, { name: rule.trait })}`
   if ('tag' in rule)
-    return say(`标签「${rule.tag}」`, `tag “${rule.tag}” `) + (operatorWords(rule, words, { name: rule.tag }) || say('成立', 'holds'))
+    return (
+      say(`标签「${words.derived('tag', rule.tag)}」`, `tag “${words.derived('tag', rule.tag)}” `) +
+      (operatorWords(rule, words, { name: rule.tag, isTag: true }) || say('成立', 'holds'))
+    )
   if ('affinity' in rule) {
     const { dimension, value } = rule.affinity
     const asked = operatorWords(rule.strength ?? rule, words, { name: dimension })
-    return say(`对「${dimension}」中「${value}」的偏好 ${asked}`, `affinity for “${value}” in “${dimension}” ${asked}`)
+    const named = words.derived('dimension', dimension)
+    return say(`对「${named}」中「${value}」的偏好 ${asked}`, `affinity for “${value}” in “${named}” ${asked}`)
   }
   if ('sequence' in rule) {
     const steps = rule.sequence.map(

@@ -7,7 +7,7 @@ import type { ClickHouse } from '../store/clickhouse.ts'
 import type { Queryable } from '../store/postgres.ts'
 import { check, observedIn } from './check.ts'
 import { compile } from './compile.ts'
-import { describe } from './describe.ts'
+import { describe, type NamesOf } from './describe.ts'
 import { momentIn } from './iso-date.ts'
 import { type Count, countOf, type Explained, explain, membersOf, sampleOf } from './operations.ts'
 import { parseRule } from './parse.ts'
@@ -25,6 +25,8 @@ export interface RulesRoutesDeps {
   zone: string
   /** How far facts are visible, ms: the `at` of who gives none. */
   asOf: () => number
+  /** What tags, audiences and dimensions are called. */
+  namesOf?: () => NamesOf
   /** How tags, audiences and affinities are read. */
   derived?: () => NonNullable<RuleContext['derived']>
   /** A count as of now that needs no facts, where there is such a way. */
@@ -158,7 +160,7 @@ export function rulesRoutes(app: OpenAPIHono, deps: RulesRoutesDeps): void {
   })
   app.openapi(described, async c => {
     const { rule, warnings } = await read(c.req.valid('json'))
-    return c.json({ ...describe(rule, dictionary.entries(), deps.kinds?.()), warnings }, 200)
+    return c.json({ ...describe(rule, dictionary.entries(), deps.kinds?.(), deps.namesOf?.()), warnings }, 200)
   })
   app.openapi(shown, async c => {
     const { rule, context } = await read(c.req.valid('json'))
