@@ -126,10 +126,14 @@ test('the first n by a metric are in, as of each run, and equal ones go by their
     refresh: { every: '1h' },
     limit: { n: 3, by: { event: 'Order Completed', sum: { prop: 'total' } } },
   }
-  await shop.api.call('PUT', '/api/audiences/top', top)
-  await shop.api.call('PUT', '/api/audiences/few', { ...top, limit: { n: 2, by: { event: 'Page Viewed', count: true } } })
-  await shop.api.call('PUT', '/api/audiences/lowest', { ...top, limit: { ...top.limit, order: 'asc' } })
-  await shop.api.call('PUT', '/api/audiences/more', { ...top, limit: { ...top.limit, n: 100 } })
+  const drafts = {
+    top,
+    few: { ...top, limit: { n: 2, by: { event: 'Page Viewed', count: true } } },
+    lowest: { ...top, limit: { ...top.limit, order: 'asc' } },
+    more: { ...top, limit: { ...top.limit, n: 100 } },
+  }
+  // One after the other: some come while others are being worked out.
+  for (const [key, draft] of Object.entries(drafts)) await shop.api.call('PUT', `/api/audiences/${key}`, draft)
   await shop.flush()
   const members = async (key: string) => (await get<{ members: string[] }>(`/api/audiences/${key}/members`)).members
   expect(await members('top')).toEqual(idsOf(10, 11, 12))

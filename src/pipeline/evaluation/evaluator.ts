@@ -6,6 +6,7 @@ import type { Definitions } from '../../definitions/definitions.ts'
 import { beginFill, finishFill, prepareFill } from '../../definitions/fills.ts'
 import { nextRun } from '../../definitions/schedule.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
+import { revisionIn } from '../../definitions/store.ts'
 import { neverDue } from '../../profiles/states.ts'
 import type { RuleContext } from '../../rules/plan.ts'
 import type { ClickHouse } from '../../store/clickhouse.ts'
@@ -209,7 +210,10 @@ export class Evaluator {
     const chosen = set.all.filter(({ id }) => fill.definitions.includes(id))
     const at = now()
     if (chosen.length === 0) {
-      await postgres.transaction(tx => finishFill(tx, fill, at))
+      await postgres.transaction(async tx => {
+        await revisionIn(tx, 'for update')
+        await finishFill(tx, fill, at)
+      })
       return true
     }
     if (!fill.prepared) {
@@ -234,7 +238,11 @@ export class Evaluator {
       const run = await type.prepare?.(definition, runnerFor(clickhouse, { ...contextAt(now), derived: set.derived }))
       if (run !== undefined) runs.set(definition.id, run)
     }
-    await postgres.transaction(tx => prepareFill(tx, fill, runs))
+    await postgres.transaction(async tx => {
+      // Somebody may have joined the fill meanwhile, whose run is not among these.
+      if ((await revisionIn(tx, 'for update')) !== set.revision) throw new DefinitionsChanged()
+      await prepareFill(tx, fill, runs)
+    })
   }
 
   async #work(
@@ -306,6 +314,8 @@ export class Evaluator {
       const refresh = definitions.set().refreshOf(definition)
       if (typeof refresh !== 'object') continue
       await postgres.transaction(async tx => {
+        // Whoever changes definitions takes the revision first, so nobody waits for the other.
+        await revisionIn(tx, 'for update')
         await tx.query('update definitions set next_run_at = $2 where id = $1', [definition.id, new Date(nextRun(refresh, zone, now))])
         await tx.query('update definition_revision set revision = revision + 1')
         await beginFill(tx, definitions.set().withDependents(definition), 'assignment', now)
