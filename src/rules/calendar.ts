@@ -64,10 +64,41 @@ export function anniversaryFlips(zone: string, now: number, days: number): Map<s
   const midnight = Math.floor(today / dayMs) * dayMs
   const flips = new Map<string, number>()
   for (let ahead = 0; ahead <= 366 * 8 && flips.size < 366; ahead++) {
-    const name = new Date(midnight + ahead * dayMs).toISOString().slice(5, 10)
+    const date = new Date(midnight + ahead * dayMs)
+    const name = date.toISOString().slice(5, 10)
+    const isLeap = new Date(Date.UTC(date.getUTCFullYear(), 2, 0)).getUTCDate() === 29
     const isInside = ahead <= Math.min(days, 366)
     const flip = momentOfWall(zone, midnight + (isInside ? ahead + 1 : ahead - Math.min(days, 366)) * dayMs)
-    for (const one of name === '02-28' ? [name, '02-29'] : [name]) if (!flips.has(one)) flips.set(one, flip)
+    for (const one of name === '02-28' && !isLeap ? [name, '02-29'] : [name]) if (!flips.has(one)) flips.set(one, flip)
   }
   return flips
+}
+
+const quarterMs = 900_000
+
+/**
+ * The first moment after `now` from which `now ⊕ months` may no longer advance as `now` does: the next local midnight, where months are clamped
+ * anew, or a change of the clock on either side before it. Between two such moments lies at least a quarter of an hour.
+ */
+export function steadyUntil(zone: string, now: number, months: number): number {
+  const ahead = (at: number) => plus(zone, at, { months }) - at
+  const shift = ahead(now)
+  const end = momentOfWall(zone, (Math.floor(wallOf(zone, now) / dayMs) + 1) * dayMs)
+  let steady = now
+  for (let at = Math.min(now + quarterMs, end - 1); at > steady; at = Math.min(at + quarterMs, end - 1)) {
+    if (ahead(at) !== shift) return firstJump(steady, at, moment => ahead(moment) !== shift)
+    steady = at
+  }
+  return end
+}
+
+/** Between one moment that has not jumped and one that has. */
+function firstJump(before: number, after: number, hasJumped: (at: number) => boolean): number {
+  let [low, high] = [before, after]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (hasJumped(middle)) high = middle
+    else low = middle
+  }
+  return high
 }

@@ -1,5 +1,5 @@
-import { anniversaryFlips } from '../calendar.ts'
-import { durationOf, lengthOf, wholeDays } from '../duration.ts'
+import { anniversaryFlips, plus, steadyUntil } from '../calendar.ts'
+import { durationOf, wholeDays } from '../duration.ts'
 import { askedOf, type SinceOperators, type ValueOperators } from '../operators.ts'
 import type { Sql } from './binder.ts'
 import { earliest, never } from './never.ts'
@@ -7,8 +7,6 @@ import type { OperatorContext } from './operator-sql.ts'
 import { emptyList, plainJson, type Subject } from './subject.ts'
 
 const day = 86_400_000
-/** How far months may be off from their length, in both directions. */
-const slackMs = 5 * day
 
 /** The operators whose truth changes as time passes. */
 const timed = ['withinLast', 'withinNext', 'anniversaryWithin'] as const
@@ -41,10 +39,19 @@ function momentFlip(moment: Sql, name: Timed, value: string, context: OperatorCo
   if (name === 'withinLast') return of(`if(${m} > ${now}, ${m}, ${after(now, calendar.plus(m, duration))})`)
   if ('ms' in duration)
     return of(`if(${m} <= ${now}, ${never}, if(${m} - ${binder.whole(duration.ms)} > ${now}, ${m} - ${binder.whole(duration.ms)}, ${m}))`)
-  // Where a month may be off, it is looked at every hour.
-  const early = `${m} - ${binder.whole(Math.ceil(lengthOf(duration)) + slackMs)}`
-  const isInside = `${m} <= ${calendar.plus(now, duration)}`
-  return of(`if(${m} <= ${now}, ${never}, if(${isInside}, ${m}, greatest(${early}, ${now} + 3600000)))`)
+  return of(`if(${m} <= ${now}, ${never}, ${monthsAheadFlip(m, duration.months, context)})`)
+}
+
+/**
+ * When `m ≤ now ⊕ months` may change, for an m after now. `now ⊕ months` goes with now but for jumps of a few days at most, so far from m nothing
+ * changes soon; near it, it is looked at again where the next jump may be.
+ */
+function monthsAheadFlip(m: Sql, months: number, { binder, zone, now }: OperatorContext): Sql {
+  const whole = (value: number) => binder.whole(value)
+  const gap = `(${m} - ${whole(plus(zone, now, { months }))})`
+  const steady = whole(steadyUntil(zone, now, months))
+  const far = `${whole(now)} + ${gap} - ${whole(5 * day)}`
+  return `multiIf(${gap} > ${whole(6 * day)}, ${far}, ${gap} > 0, least(${steady}, ${whole(now)} + ${gap}), ${gap} < ${whole(-5 * day)}, ${m}, least(${steady}, ${m}))`
 }
 
 /** @param monthDay `MM-DD` */
