@@ -23,6 +23,8 @@ export type ImportFiles = (api: ApiClient, files: readonly string[], options: Im
 
 export interface DemoOptions {
   clinic: boolean
+  /** Where the workspace's clock starts, ms: the generated past ends there. */
+  now?: number | undefined
 }
 
 export interface ImportOptions {

@@ -1,9 +1,8 @@
-import { openAsBlob, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Overview } from '../pipeline/overview.ts'
-import { Refusal } from '../refusal.ts'
-import type { ApiClient } from './api-client.ts'
+import { type Brought, endOfImport, type FileOfDemo, uploadFile } from './bring-file.ts'
+import { fillClinic } from './clinic/fill-clinic.ts'
 import type { FillDemo } from './context.ts'
 import { type Output, table } from './output.ts'
 
@@ -11,51 +10,26 @@ import { type Output, table } from './output.ts'
 const retail = new URL('../../examples/retail/', import.meta.url)
 const carried = ['households.csv', 'orders.ndjson', 'campaigns.csv', 'redemptions.csv', 'shop-clicks.csv', 'shop-orders.ndjson']
 
-/** What of an import the demo tells. */
-interface Brought {
-  id: number
-  name: string
-  state: 'waiting' | 'running' | 'paused' | 'cancelled' | 'done' | 'failed'
-  failure: string | null
-  rows: { imported: number; rejected: number }
-}
-
 /** Brings the carried files in through the door that everybody's files take, and tells what was found. A second time brings nothing. */
-export const fillDemo: FillDemo = async (api, { clinic }, output) => {
-  if (clinic) throw new Refusal(501, 'not-built', 'the clinic is not part of this version: leave --clinic out')
+export const fillDemo: FillDemo = async (api, { clinic, now }, output) => {
+  if (clinic) return fillClinic(api, now === undefined ? {} : { now }, output)
   output.notes('filling the workspace with real data of two shops (examples/retail/SOURCES.md)')
   const from = performance.now()
   const started = []
-  for (const file of carried) started.push(await upload(api, file))
+  for (const file of carried) started.push(await uploadFile(api, fileOf(file)))
   const done: Brought[] = []
-  for (const { import: added, isNew } of started) done.push(await finished(api, added, isNew, output))
+  for (const { import: added, isNew } of started) done.push(await endOfImport(api, added, isNew, output))
   await api.call('POST', '/api/flush')
   const isFirst = started.some(({ isNew }) => isNew)
   tell(done, isFirst ? (performance.now() - from) / 1000 : undefined, await api.call<Overview>('GET', '/api/overview'), api.url, output)
 }
 
-async function upload(api: ApiClient, file: string): Promise<{ import: Brought; isNew: boolean }> {
-  const form = new FormData()
-  form.set('mapping', readFileSync(new URL(`mappings/${file.split('.')[0]}.json`, retail), 'utf8'))
-  form.set('file', await openAsBlob(fileURLToPath(new URL(`files/${file}.gz`, retail))), `${file}.gz`)
-  const answer = await api.send('POST', '/api/imports', { body: form })
-  return { import: (await answer.json()) as Brought, isNew: answer.status === 201 }
-}
-
-async function finished(api: ApiClient, added: Brought, isNew: boolean, output: Output): Promise<Brought> {
-  let now = added
-  while (now.state === 'waiting' || now.state === 'running') {
-    await sleep(100)
-    now = await api.call<Brought>('GET', `/api/imports/${added.id}`)
+function fileOf(name: string): FileOfDemo {
+  return {
+    path: fileURLToPath(new URL(`files/${name}.gz`, retail)),
+    name: `${name}.gz`,
+    mapping: readFileSync(new URL(`mappings/${name.split('.')[0]}.json`, retail), 'utf8'),
   }
-  if (now.state !== 'done')
-    throw new Refusal(
-      500,
-      'demo-import',
-      now.failure ?? `the import of ${now.name} was ${now.state}: resume it, or use another data directory`,
-    )
-  output.notes(`  ${now.name}: ${isNew ? `${number(now.rows.imported)} rows` : 'was here already'}`)
-  return now
 }
 
 function tell(imports: Brought[], seconds: number | undefined, found: Overview, url: string, output: Output): void {
