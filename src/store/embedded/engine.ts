@@ -19,6 +19,8 @@ export interface EngineParts {
   probe(): Promise<'ready' | 'starting' | 'silent'>
   /** How it is asked to end, mildest first: it gets `patienceMs` for each. */
   stopSignals: readonly { signal: NodeJS.Signals; patienceMs: number }[]
+  /** Ends what a process that was killed may have left behind. */
+  clearAway?(): Promise<void>
   log: Logger
 }
 
@@ -43,7 +45,7 @@ export async function runEngine(parts: EngineParts): Promise<Engine> {
   const watching = keepAlive()
 
   async function keepAlive(): Promise<void> {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; !stopped.signal.aborted; ) {
       const since = performance.now()
       const how = await current.ended
       if (stopped.signal.aborted) return
@@ -76,6 +78,7 @@ export async function runEngine(parts: EngineParts): Promise<Engine> {
       await watching
       // One that was being started meanwhile.
       await endProcess(current, parts.stopSignals)
+      await parts.clearAway?.()
     },
   }
 }

@@ -56,6 +56,7 @@ export async function startPostgres(options: {
       return launch(join(programs, 'postgres'), ['-D', directory, ...settings], directory, account, log)
     },
     probe: () => probe(urlOf(), directory),
+    clearAway: () => endStalePostmaster(directory),
   })
   return { url: urlOf(), engine }
 }
