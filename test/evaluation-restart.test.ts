@@ -43,6 +43,24 @@ test('what was decided when ClickHouse did not take it comes there after the sta
   expect(await shop.zhike.core.stores.postgres.query('select count(*) as n from evaluation_ticks')).toEqual([{ n: 0 }])
 })
 
+test('once ClickHouse takes ticks again, evaluation goes on by itself', async () => {
+  const { clickhouse } = shop.zhike.core.stores
+  const before = (await transitions()).length
+  await clickhouse.command('rename table memberships to memberships_away')
+  await shop.send({ userId: 'in-trouble', event: 'Order Completed' })
+  while (!(await isInTrouble())) await sleep(20)
+  await clickhouse.command('rename table memberships_away to memberships')
+  await shop.send({ userId: 'afterwards', event: 'Order Completed' })
+  await shop.flush()
+  expect((await transitions()).length).toBe(before + 2)
+  expect(await shop.api.call('GET', '/api/tags/buyer')).toMatchObject({ count: people.length + 4 })
+  expect(await isInTrouble()).toBe(false)
+})
+
+async function isInTrouble(): Promise<boolean> {
+  return (await fetch(`${shop.zhike.url}/ready`)).status === 503
+}
+
 async function transitions(): Promise<object[]> {
   return shop.zhike.core.stores.postgres.query('select cause, is_now from transitions order by id')
 }

@@ -134,7 +134,10 @@ export class Evaluator {
 
   async #own(fence: number): Promise<void> {
     const { postgres, clickhouse, now } = this.#deps
-    await applyTicks(postgres, clickhouse)
+    // What failed is tried again, after whatever of it is still under way.
+    await this.#applying.catch(() => undefined)
+    this.#apply()
+    await this.#applying
     let extendedAt = now()
     while (!this.#stopping.signal.aborted) {
       // Who asked before this look is answered by it.
