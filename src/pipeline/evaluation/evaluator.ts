@@ -133,7 +133,7 @@ export class Evaluator {
   }
 
   async #own(fence: number): Promise<void> {
-    const { postgres, clickhouse, now } = this.#deps
+    const { postgres, now } = this.#deps
     // What failed is tried again, after whatever of it is still under way.
     await this.#applying.catch(() => undefined)
     this.#apply()
