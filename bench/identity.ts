@@ -1,7 +1,7 @@
 import { identityWith } from '../src/identity/resolve.ts'
-import { numbers, texts } from '../src/identity/sql-arrays.ts'
 import { type Keys, keysFrom } from '../src/privacy/keys.ts'
 import type { Postgres, Queryable } from '../src/store/postgres.ts'
+import { numbers, texts } from '../src/store/sql-arrays.ts'
 import { interleave } from './interleave.ts'
 import { withCore } from './parts/core.ts'
 import { mergedAggregate, mergedGraph } from './parts/merging.ts'

@@ -1,9 +1,9 @@
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import type { LinkRule, SlotFact } from './decide.ts'
 import { leavesOf } from './find.ts'
 import type { Special } from './graph.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** What is known about a part of the graph: who holds what now, and everything that led there, in the order in which it was taken. */
 export interface Evidence {

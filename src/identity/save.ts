@@ -1,8 +1,8 @@
 import type { Queryable } from '../store/postgres.ts'
+import { byteas, numbers, texts } from '../store/sql-arrays.ts'
 import type { Outcome, SlotFact } from './decide.ts'
 import { type IdentifierState, identifierOf, rootOf, type Special } from './graph.ts'
 import type { Head, Loaded } from './load.ts'
-import { byteas, numbers, texts } from './sql-arrays.ts'
 
 /** What the store needs to know beyond the decision. */
 export interface Saving {

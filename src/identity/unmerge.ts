@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { apply, type Hand } from './apply.ts'
 import { derive } from './derive.ts'
 import { evidenceAbout } from './evidence.ts'
@@ -8,7 +9,6 @@ import { type Head, lockHead } from './load.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
 import { leavesOfProfiles } from './rebuild.ts'
 import { type Regrouping, regroup } from './regroup.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** What should come apart. Identifiers are named by their hash. */
 export type Separation =
