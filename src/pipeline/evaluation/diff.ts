@@ -33,7 +33,8 @@ export function difference(
   evaluated: readonly number[],
   context: { isWhole: boolean; known: ReadonlySet<number>; reason: Reason; at: number },
 ): Difference {
-  const held = new Map([...(before?.held ?? [])].filter(([id]) => context.known.has(id)))
+  const held = new Map<number, Held>()
+  for (const [id, one] of before?.held ?? []) if (context.known.has(id)) held.set(id, one)
   let isChanged = before === undefined || held.size !== before.held.size
   const transitions: Transition[] = []
   for (const id of evaluated) {
