@@ -131,7 +131,7 @@ interface Edge {
 
 function readEdges(tx: Queryable, where: string, values: unknown[]): Promise<Edge[]> {
   return tx.query<Edge>(
-    `select anchor::text, other::text, seq, position, date_part('epoch', ts) * 1000 as ts, rule, linked, reversed from identity_edges ${where} order by seq, other`,
+    `select anchor::text, other::text, seq, position, date_part('epoch', ts) * 1000 as ts, rule, linked, reversed from identity_edges ${where} order by seq, place, other`,
     values,
   )
 }
