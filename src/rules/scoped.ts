@@ -27,9 +27,9 @@ const leavesPerParameter = 10_000
 
 /**
  * The statement for people whose leaves are known, of which there is at least one event at that moment: one row each, with `profile` and the
- * columns. It asks the same as `statement` does of everybody, in the form that is cheapest to plan and to run for many rules: what is
- * known from events alone is worked out where they are grouped, and comes out as one list, because the store's analysis is slow
- * with many names across subqueries.
+ * columns. It asks the same as `statement` does of everybody, in the form that is cheapest to plan and to run for many rules: one level where
+ * all is known from events, because the store analyses what stands in a subquery twice. Where other facts join them, what is known from
+ * events alone is worked out where they are grouped, and comes out as one list: many names across subqueries cost most.
  * @param columns over the plan's named expressions
  * @param dues moments over the plan's columns and named expressions; their first comes out as `due`
  */
@@ -41,6 +41,13 @@ export function scopedStatement(
 ): Pick<Compiled, 'text' | 'params'> {
   const { binder, context, rows, events, traits, traitKeys, consents, inputs, inputIds, keyed } = plan
   const { among, profile, params } = whereIn(people, `ts <= fromUnixTimestamp64Milli(${binder.whole(context.now)}, 'UTC')`)
+  if ([traits, consents, inputs].every(scan => scan.isEmpty) && keyed.length === 0) {
+    const said = [...columns, `${first(dues)} as due`].map(column => events.inline(column))
+    const named = plan.expressions.map((expression, index) => `${events.inline(expression)} as b${index}`)
+    const names = withAlso(plan.preamble, [rows.with([...named, ...said].join(' ')).replace(/^with /, ''), ...named])
+    const text = `${names}select ${profile} as profile, ${said.join(',\n  ')}\nfrom events where ${among} group by profile`
+    return { text, params: { ...binder.params(), ...params } }
+  }
   const isOfEvents = (text: Sql) =>
     events.isIn(text) && ![traits, consents, inputs].some(scan => scan.isIn(text)) && !/\b[bhu]\d+\b/.test(text)
   const pushed: Sql[] = []
@@ -66,9 +73,17 @@ export function scopedStatement(
   ].filter(pass => pass !== '')
   const joins = passes.map((pass, index) => `left join (${pass}) as q${index} on q${index}.profile = p.profile`)
   const due = first(['due_of_events', ...dueElsewhere.map(read)])
-  const text = `${plan.preamble}select p.profile as profile, ${[...left, ...columns.map(read), `${due} as due`].join(',\n  ')}
-from (${rows.with(inEvents)} select ${profile} as profile, ${inEvents} from events where ${among} group by profile) as p\n${joins.join('\n')}`
+  const asked = ['profile', ...columns.map(column => column.slice(column.lastIndexOf(' as ') + 4)), 'due'].join(', ')
+  const text = `select ${asked} from (${plan.preamble}select p.profile as profile, ${[...left, ...columns.map(read), `${due} as due`].join(',\n  ')}
+from (${rows.with(inEvents)} select ${profile} as profile, ${inEvents} from events where ${among} group by profile) as p\n${joins.join('\n')})`
   return { text, params: { ...binder.params(), ...params } }
+}
+
+/** Names for expressions beside those of subqueries. */
+function withAlso(preamble: Sql, names: readonly Sql[]): Sql {
+  const some = names.filter(name => name !== '').join(',\n  ')
+  if (some === '') return preamble
+  return preamble === '' ? `with ${some}\n` : `${preamble.trimEnd()},\n  ${some}\n`
 }
 
 /** What a leaf says, 0 or 1, never null. */

@@ -34,7 +34,7 @@ export async function assess(
   const said = `arrayFilter(x -> x.2 != '', cast([${open.map(({ value, score }, index) => `(${index}, ${value}, toFloat64(${score}))`).join(', ')}], 'Array(Tuple(UInt16, String, Float64))'))`
   const { text, params } = scopedStatement(plan, [`${chosen} as chosen`, `${said} as said`], dues, people)
   const rows = await clickhouse.query<{ profile: number; due: number; chosen: [number, number][]; said: [number, string, number][] }>(
-    `select profile, due, chosen, said from (${text})`,
+    text,
     params,
     { settings: scopedSettings },
   )
