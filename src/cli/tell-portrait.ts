@@ -31,9 +31,10 @@ export async function tellPortrait(api: ApiClient, language: Language): Promise<
 }
 
 function valuesIn({ document, values }: Defined, language: Language): string {
+  if (values.every(({ value }) => value === true)) return ''
   const named = values.slice(0, shown).map(({ value, count }) => {
-    const known = document.values?.find(one => one.value === value)?.[language] ?? (value === true ? '' : String(value))
-    return `${known} ${count.toLocaleString('en')}`.trim()
+    const known = document.values?.find(one => one.value === value)?.[language] ?? String(value)
+    return `${known} ${count.toLocaleString('en')}`
   })
   const more = language === 'zh' ? `… 共 ${values.length} 个值` : `… of ${values.length} values`
   return [...named, ...(values.length > shown ? [more] : [])].join(' · ')
