@@ -42,7 +42,7 @@ interface Contender {
 }
 
 async function contender(name: 'bare' | 'collector', pinned: boolean): Promise<Contender> {
-  const words = [process.execPath, join(import.meta.dirname, 'parts/collect-server.ts'), name]
+  const words = [process.execPath, ...process.execArgv, join(import.meta.dirname, 'parts/collect-server.ts'), name]
   const [program, ...rest] = pinned ? ['taskset', '-c', '0', ...words] : words
   const child = spawn(program as string, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [port] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])

@@ -1,7 +1,7 @@
 import { identityWith } from '../src/identity/resolve.ts'
-import { numbers, texts } from '../src/identity/sql-arrays.ts'
 import { type Keys, keysFrom } from '../src/privacy/keys.ts'
 import type { Postgres, Queryable } from '../src/store/postgres.ts'
+import { numbers, texts } from '../src/store/sql-arrays.ts'
 import { interleave } from './interleave.ts'
 import { withCore } from './parts/core.ts'
 import { mergedAggregate, mergedGraph } from './parts/merging.ts'
@@ -151,7 +151,7 @@ async function fill(postgres: Postgres, people: number): Promise<void> {
   await postgres.query('alter table identity_edges drop constraint identity_edges_pkey')
   await postgres.query('drop index identifiers_leaf')
   for (let from = 0; from < people; from += 10_000) await fillPeople(postgres, keys, from, Math.min(people, from + 10_000))
-  await postgres.query('alter table identifiers add primary key (hash)')
+  await postgres.query('alter table identifiers add primary key (hash) include (rest, leaf, generation, special, anchor)')
   await postgres.query('alter table identity_edges add primary key (anchor, other, generation, linked)')
   await postgres.query('create index identifiers_leaf on identifiers (leaf) where leaf > 0')
   await postgres.query('update identity_head set next_leaf = $1, seq = $2', [people + 1, people])

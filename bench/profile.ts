@@ -1,22 +1,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pino } from 'pino'
 import { apiClient } from '../src/cli/api-client.ts'
-import { configFrom } from '../src/config.ts'
-import { startZhike } from '../src/serve.ts'
 import { median, quantile } from './interleave.ts'
+import { withServer } from './parts/probing.ts'
 import type { Bench } from './report.ts'
 
 /** Reading profiles by an identifier, 500 times a second, beside 2,000 events a second that change tags and audiences. */
 const profile: Bench = async report => {
-  const directory = mkdtempSync(join(tmpdir(), 'zhike-bench-'))
-  chmodSync(directory, 0o755)
-  const config = configFrom({ ZHIKE_DATA: directory, ZHIKE_PORT: '0', ZHIKE_API_KEY: 'bench-api-key', ZHIKE_WRITE_KEY: 'bench-write-key' })
-  const running = await startZhike({ ...config, port: 0 }, pino({ level: 'error' }))
-  try {
+  await withServer(async running => {
     await define(apiClient(running.url, 'bench-api-key'), Number(report.options.tags ?? 20))
     const { rate = '2000', reads = '500', seconds = '20' } = report.options
     const client = fork(new URL('parts/profile-client.ts', import.meta.url), [running.url, rate, reads, seconds])
@@ -28,10 +19,7 @@ const profile: Bench = async report => {
     report.figure({ name: 'profile_p99_ms', value: quantile(profiles, 0.99), must: 50, aim: 10, better: 'lower', unit: 'ms' })
     report.figure({ name: 'decide_p50_ms', value: median(decisions), better: 'lower', unit: 'ms' })
     report.figure({ name: 'decide_p99_ms', value: quantile(decisions, 0.99), better: 'lower', unit: 'ms' })
-  } finally {
-    await running.stop()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  })
 }
 export default profile
 

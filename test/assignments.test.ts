@@ -50,8 +50,8 @@ test('a tag is assigned by profile or identifier, changed, and taken away', asyn
   expect(await shop.portraitOf('lin')).toMatchObject({ tags: { phone_vip: 'gold' }, audiences: ['vips'] })
   expect(await shop.portraitOf('chen')).toMatchObject({ tags: { phone_vip: 'black' }, audiences: [] })
   const causes = await shop.zhike.core.stores.postgres.query<{ cause: string }>(
-    'select distinct cause from transitions where is_now = $1',
-    ['"gold"'],
+    'select distinct cause from transitions, jsonb_array_elements(changes::jsonb) change where change ->> 2 = $1',
+    ['gold'],
   )
   expect(causes).toEqual([{ cause: 'assignment' }])
   expect(await assign('phone_vip', { ...lin, remove: true })).toEqual({ accepted: 1, refused: [] })

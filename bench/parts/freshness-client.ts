@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { apiHeaders, headers, send } from './sender.ts'
 
-/** Sends events at an even rate, and measures how soon people who have just said who they are can be read. */
+/** Sends events at an even rate, and measures how soon what follows from people having just said who they are can be read of them. */
 
 /** Ten times a second somebody new says who they are; how long until the profile shows it. */
 async function probe(url: string, seconds: number): Promise<number[]> {
@@ -22,12 +22,12 @@ async function one(url: string, user: string): Promise<number> {
   for (;;) {
     const profile = await fetch(`${url}/api/profiles/user_id/${user}`, { headers: apiHeaders })
     const text = await profile.text()
-    if (profile.status === 200 && text.includes('gold')) return performance.now() - acknowledgedAt
+    if (profile.status === 200 && text.includes(awaited)) return performance.now() - acknowledgedAt
     await sleep(5)
   }
 }
 
-const [server = '', rate, lasting] = process.argv.slice(2)
+const [server = '', rate, lasting, awaited = ''] = process.argv.slice(2)
 const stop = new AbortController()
 const load = send(server, Number(rate), stop.signal)
 await sleep(3_000)

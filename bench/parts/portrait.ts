@@ -108,7 +108,7 @@ export async function fillPeople(
     profiles,
   ])
   await postgres.query(
-    `insert into profile_states (profile, state, due_at) select leaf, '{}', 9007199254740991 from generate_series(1, $1::bigint) leaf`,
+    `insert into profile_states (profile, state, due_at) select leaf, '[[]]', 9007199254740991 from generate_series(1, $1::bigint) leaf`,
     [profiles],
   )
   await postgres.query('update identity_head set next_leaf = $1', [profiles + 1])

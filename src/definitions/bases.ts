@@ -26,14 +26,11 @@ export async function basesOf(db: Queryable, definitions: readonly number[]): Pr
 /** Notes, in the transaction that decides a tick, what it changes. */
 export async function noteMemberships(
   tx: Queryable,
-  changes: readonly { definition: number; member: boolean }[],
+  changes: readonly { definition: number; gained: number; lost: number }[],
   now: number,
 ): Promise<void> {
   if (changes.length === 0) return
-  const byDefinition = Map.groupBy(changes, ({ definition }) => definition)
-  const ids = [...byDefinition.keys()].sort((a, b) => a - b)
-  const gained = ids.map(id => byDefinition.get(id)?.filter(({ member }) => member).length ?? 0)
-  const lost = ids.map((id, index) => (byDefinition.get(id)?.length ?? 0) - (gained[index] ?? 0))
+  const sorted = changes.toSorted((a, b) => a.definition - b.definition)
   await tx.query(
     `with noted as (
        insert into membership_bases as b (definition, members, changes)
@@ -45,6 +42,6 @@ export async function noteMemberships(
      from noted n join unnest($1::integer[], $2::bigint[], $3::bigint[]) as t(definition, gained, lost) using (definition)
        join definitions d on d.id = n.definition and d.kind = 'audience'
      on conflict (definition, hour) do update set members = excluded.members, entered = s.entered + excluded.entered, "left" = s.left + excluded.left`,
-    [ids, gained, lost, new Date(now)],
+    [sorted.map(({ definition }) => definition), sorted.map(({ gained }) => gained), sorted.map(({ lost }) => lost), new Date(now)],
   )
 }

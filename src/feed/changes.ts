@@ -36,40 +36,43 @@ export async function changesAfter(
     profile: number
     kind: DefinitionKind
     key: string
-    was: string | null
-    is_now: string | null
+    was: Json
+    value: Json
     cause: string
     at: Date
     decided_at: Date
   }>(
-    `select t.id, t.profile, d.kind, d.key, t.was, t.is_now, t.cause, t.at, t.decided_at
-     from transitions t join definitions d on d.id = t.definition
-     where t.id > $1 and ($2::text[] is null or d.kind || ':' || d.key = any($2)) and ($3::text[] is null or t.cause = any($3))
+    `select t.last - jsonb_array_length(t.changes::jsonb) + c.place as id, t.profile, d.kind, d.key, c.change -> 1 as was, c.change -> 2 as value,
+       t.cause, t.at, t.decided_at
+     from transitions t cross join jsonb_array_elements(t.changes::jsonb) with ordinality as c(change, place)
+       join definitions d on d.id = (c.change ->> 0)::integer
+     where t.last > $1 and t.last - jsonb_array_length(t.changes::jsonb) + c.place > $1
+       and ($2::text[] is null or d.kind || ':' || d.key = any($2)) and ($3::text[] is null or t.cause = any($3))
        and ($4 or d.kind <> 'tag' or not coalesce((d.document::json ->> 'sensitive')::boolean, false))
-     order by t.id limit $5`,
+     order by t.last, c.place limit $5`,
     [after, definitions ?? null, causes ?? null, sensitive, limit],
   )
-  return rows.map(({ id, profile, kind, key, was, is_now, cause, at, decided_at }) => ({
+  return rows.map(({ id, profile, kind, key, was, value, cause, at, decided_at }) => ({
     id,
     profile: `${profile}`,
     kind,
     key,
-    change: changeOf(kind, was, is_now),
-    was: was === null ? null : (JSON.parse(was) as Json),
-    value: is_now === null ? null : (JSON.parse(is_now) as Json),
+    change: changeOf(kind, was, value),
+    was,
+    value,
     cause,
     at: at.toISOString(),
     decidedAt: decided_at.toISOString(),
   }))
 }
 
-function changeOf(kind: DefinitionKind, was: string | null, isNow: string | null): Change['change'] {
-  if (kind === 'audience') return isNow === null ? 'left' : 'entered'
-  return was === null ? 'gained' : isNow === null ? 'lost' : 'changed'
+function changeOf(kind: DefinitionKind, was: Json, value: Json): Change['change'] {
+  if (kind === 'audience') return value === null ? 'left' : 'entered'
+  return was === null ? 'gained' : value === null ? 'lost' : 'changed'
 }
 
 /** The id of the last change there is. */
 export async function lastChange(db: Queryable): Promise<number> {
-  const [row] = await db.query<{ id: number | null }>('select max(id) as id from transitions')
+  const [row] = await db.query<{ id: number | null }>('select max(last) as id from transitions')
   return row?.id ?? 0
 }

@@ -1,7 +1,7 @@
 import type { Queryable } from '../store/postgres.ts'
+import { numbers, texts } from '../store/sql-arrays.ts'
 import type { Reattribution, Regrouping } from './regroup.ts'
 import { upsertSpecials } from './save.ts'
-import { numbers, texts } from './sql-arrays.ts'
 
 /** Who does something by hand, and when. */
 export interface Hand {

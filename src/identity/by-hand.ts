@@ -2,6 +2,7 @@ import { audit } from '../access/audit.ts'
 import type { Keys } from '../privacy/keys.ts'
 import { Refusal, type RefusalDetail } from '../refusal.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import type { Hand } from './apply.ts'
 import { decide } from './decide.ts'
 import { identifiersOf, leavesOf, profileOfLeaf } from './find.ts'
@@ -12,7 +13,6 @@ import { identifierNamed, type KnownIdentifier, type NamedIdentifier, type Named
 import type { StoredNamespaceRules } from './namespace-cache.ts'
 import { type Obstacle, obstaclesBetween } from './obstacles.ts'
 import { save } from './save.ts'
-import { numbers } from './sql-arrays.ts'
 import { type Separation, unmerge } from './unmerge.ts'
 
 /** What doing something by hand works with, all in one transaction. */

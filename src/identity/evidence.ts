@@ -1,9 +1,9 @@
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import type { LinkRule, SlotFact } from './decide.ts'
 import { leavesOf } from './find.ts'
 import type { Special } from './graph.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** What is known about a part of the graph: who holds what now, and everything that led there, in the order in which it was taken. */
 export interface Evidence {
@@ -131,7 +131,7 @@ interface Edge {
 
 function readEdges(tx: Queryable, where: string, values: unknown[]): Promise<Edge[]> {
   return tx.query<Edge>(
-    `select anchor::text, other::text, seq, position, date_part('epoch', ts) * 1000 as ts, rule, linked, reversed from identity_edges ${where} order by seq, other`,
+    `select anchor::text, other::text, seq, position, date_part('epoch', ts) * 1000 as ts, rule, linked, reversed from identity_edges ${where} order by seq, place, other`,
     values,
   )
 }

@@ -1,8 +1,8 @@
 import type { Queryable } from '../store/postgres.ts'
+import { listed, numbers } from '../store/sql-arrays.ts'
 import { emptyProfile, type Graph, hold, identifierOf, type Profile, rootOf, type Special, unknownTs } from './graph.ts'
 import { newLeafMap } from './leaf-map.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
-import { listed, numbers } from './sql-arrays.ts'
 
 export interface Head {
   nextLeaf: number

@@ -1,7 +1,7 @@
 import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { maskOf } from './mask.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** An identifier as it may be shown. `ref` names it to the API without its value. */
 export interface MaskedIdentifier {

@@ -1,10 +1,10 @@
 import type { Identifier } from '../collect/event.ts'
 import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { Slots } from './batch.ts'
 import { type NamespaceCache, namespaceCache, type StoredNamespaceRules } from './namespace-cache.ts'
 import { readerOf } from './normalise.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** Reads identifiers as the present configuration does, and learns nothing from them. */
 export interface IdentityReader {

@@ -1,10 +1,10 @@
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { derive } from './derive.ts'
 import { allEvidence } from './evidence.ts'
 import { lockHead } from './load.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
 import { type Regrouping, regroup } from './regroup.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** What deriving everything anew would change. */
 export interface RebuildDifference {

@@ -2,6 +2,7 @@ import type { Rejection } from '../collect/event.ts'
 import { type Position, partitionOf } from '../log/position.ts'
 import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { type BatchFact, type IdentityFact, Slots } from './batch.ts'
 import { decide, type Outcome } from './decide.ts'
 import { Familiar } from './familiar.ts'
@@ -10,7 +11,6 @@ import { type Head, Loader, lockHead } from './load.ts'
 import { type NamespaceCache, namespaceCache, type StoredNamespaceRules } from './namespace-cache.ts'
 import { type Fault, type Reader, readerOf, type Usable } from './normalise.ts'
 import { save } from './save.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** Whose an event is, or why it cannot be anybody's. `identifiers` is JSON text of UInt64 in decimal; the first one chose the leaf. */
 export type ResolvedFact = { leaf: number; identifiers: string } | { refused: Rejection }

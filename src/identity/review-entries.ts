@@ -1,7 +1,7 @@
 import type { Keys } from '../privacy/keys.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { type MaskedIdentifier, maskedIdentifiers } from './masked.ts'
-import { numbers } from './sql-arrays.ts'
 
 export const reviewKinds = ['conflict', 'hub', 'blocked-value'] as const
 export const reviewStates = ['open', 'accepted', 'rejected', 'superseded'] as const

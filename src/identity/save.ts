@@ -1,8 +1,8 @@
 import type { Queryable } from '../store/postgres.ts'
+import { byteas, numbers, texts } from '../store/sql-arrays.ts'
 import type { Outcome, SlotFact } from './decide.ts'
 import { type IdentifierState, identifierOf, rootOf, type Special } from './graph.ts'
 import type { Head, Loaded } from './load.ts'
-import { byteas, numbers, texts } from './sql-arrays.ts'
 
 /** What the store needs to know beyond the decision. */
 export interface Saving {
@@ -139,10 +139,10 @@ function edges({ head: { seq }, outcome: { links }, facts, loaded: { graph } }: 
   if (links.length === 0) return undefined
   const carriers = links.map(({ fact }) => facts[fact])
   return [
-    `insert into identity_edges (anchor, other, generation, linked, reversed, seq, position, ts, source, rule)
-     select anchor, other, generation, linked, reversed, seq, position, to_timestamp(ms / 1000), source, rule
-     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::float8[],
-       $9::text[], $10::text[]) e(anchor, other, generation, linked, reversed, seq, position, ms, source, rule)
+    `insert into identity_edges (anchor, other, generation, linked, reversed, seq, place, position, ts, source, rule)
+     select anchor, other, generation, linked, reversed, seq, place, position, to_timestamp(ms / 1000), source, rule
+     from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[], $5::boolean[], $6::bigint[], $7::smallint[], $8::bigint[], $9::float8[],
+       $10::text[], $11::text[]) e(anchor, other, generation, linked, reversed, seq, place, position, ms, source, rule)
      on conflict do nothing`,
     [
       numbers(links.map(({ anchor }) => identifierOf(graph, anchor).hash)),
@@ -151,6 +151,7 @@ function edges({ head: { seq }, outcome: { links }, facts, loaded: { graph } }: 
       numbers(links.map(({ linked }) => (linked ? 't' : 'f'))),
       numbers(links.map(({ reversed }) => (reversed ? 't' : 'f'))),
       numbers(links.map(({ fact }) => seq + fact)),
+      numbers(links.map(({ fact, other }) => facts[fact]?.slots.indexOf(other) ?? 0)),
       numbers(carriers.map(carrier => carrier?.position ?? 0)),
       numbers(carriers.map(carrier => carrier?.ts ?? 0)),
       texts(carriers.map(carrier => carrier?.source ?? '')),

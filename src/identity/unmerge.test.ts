@@ -130,6 +130,15 @@ function reattributed(facts: readonly StoredFact[], instructions: readonly Reatt
   )
 }
 
+/** Of two member numbers in one event, the first that came decides; found by chance. */
+const equallyStrong: Seen[] = [
+  { user_id: ['u1'], member_id: ['m2'] },
+  { user_id: ['u2'], member_id: ['m1'] },
+  { 'openid:wx1': ['o1'] },
+  { user_id: ['u1'], 'openid:wx1': ['o1'] },
+  { member_id: ['m2', 'm1'], unionid: ['w2'] },
+]
+
 test('after a merge is split, everybody is what they would have been without it', async () => {
   let checked = 0
   await fc.assert(
@@ -178,7 +187,7 @@ test('after a merge is split, everybody is what they would have been without it'
       expect(grouping(quiet.map(index => actual[index] ?? 0))).toEqual(grouping(quiet.map(index => people[index] ?? 0)))
       checked += 1
     }),
-    { numRuns: Number(process.env.RUNS ?? 40) },
+    { numRuns: Number(process.env.RUNS ?? 40), examples: [[equallyStrong, 0]] },
   )
   expect(checked).toBeGreaterThan(10)
 }, 600_000)

@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { apply, type Hand } from './apply.ts'
 import { derive } from './derive.ts'
 import { evidenceAbout } from './evidence.ts'
@@ -8,7 +9,6 @@ import { type Head, lockHead } from './load.ts'
 import type { NamespaceRule } from './namespace-rules.ts'
 import { leavesOfProfiles } from './rebuild.ts'
 import { type Regrouping, regroup } from './regroup.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** What should come apart. Identifiers are named by their hash. */
 export type Separation =
@@ -153,8 +153,8 @@ async function keepRestTogether(tx: Queryable, cuts: readonly Cut[]): Promise<vo
     const [first, ...rest] = own.toSorted((a, b) => a.seq - b.seq)
     if (!first || rest.length === 0) continue
     await tx.query(
-      `insert into identity_edges (anchor, other, generation, linked, seq, position, ts, source, rule)
-       select $2, other, generation, true, seq, position, ts, source, rule
+      `insert into identity_edges (anchor, other, generation, linked, seq, place, position, ts, source, rule)
+       select $2, other, generation, true, seq, place, position, ts, source, rule
        from identity_edges where anchor = $1 and other = any($3::bigint[]) and other <> $2 and linked and cut
        on conflict do nothing`,
       [anchor, first.other, numbers(rest.map(({ other }) => other))],

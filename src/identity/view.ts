@@ -1,12 +1,12 @@
 import type { Keys } from '../privacy/keys.ts'
 import { Refusal } from '../refusal.ts'
 import type { Queryable } from '../store/postgres.ts'
+import { numbers } from '../store/sql-arrays.ts'
 import { confidenceOf } from './confidence.ts'
 import { type IdentifierMark, identifiersOf, leavesOf } from './find.ts'
 import { type MaskedIdentifier, maskedIdentifiers } from './masked.ts'
 import type { NamespaceRules } from './namespace-rules.ts'
 import { type ReviewEntry, reviewEntriesAbout } from './review-entries.ts'
-import { numbers } from './sql-arrays.ts'
 
 /** Why a profile is who it is: everything it holds, and what led there. */
 export interface IdentityView {

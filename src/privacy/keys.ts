@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hash, hkdfSync } from 'node:crypto'
+import { randomNonce } from './nonce.ts'
 
 /**
  * Every key of a deployment, derived from its one secret (HKDF-SHA256, RFC 5869), each for one purpose.
@@ -29,7 +30,7 @@ export function keysFrom(secret: string): Keys {
   const hmac = hmacSha256(derive('blind-index'))
   return {
     seal(plain, context) {
-      const nonce = randomBytes(12)
+      const nonce = randomNonce()
       const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(context))
       return Buffer.concat([nonce, cipher.update(plain as string), cipher.final(), cipher.getAuthTag()])
     },

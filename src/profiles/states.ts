@@ -54,15 +54,24 @@ export async function removeStates(tx: Queryable, profiles: readonly number[]): 
   if (profiles.length > 0) await tx.query('delete from profile_states where profile = any($1::bigint[])', [profiles])
 }
 
-/** Membership by itself (`true`, certain) is the most frequent: of it only the moment is written. */
+/**
+ * As kept: `[[id, since, …], [id, value, score, since], …]`. Membership by itself (`true`, certain) is the most frequent: of it only the moment is
+ * written, and all of them stand in the first list.
+ */
 function textOf(held: ProfileState['held']): string {
-  const entries = [...held].map(([id, [value, score, since]]) => [id, value === true && score === 1 ? since : [value, score, since]])
-  return JSON.stringify(Object.fromEntries(entries))
+  let certain = ''
+  let others = ''
+  for (const [id, [value, score, since]] of held) {
+    if (value === true && score === 1) certain += `${certain && ','}${id},${since}`
+    else others += `,[${id},${JSON.stringify(value)},${score},${since}]`
+  }
+  return `[[${certain}]${others}]`
 }
 
 function heldFrom(text: string): ProfileState['held'] {
+  const [certain, ...others] = JSON.parse(text) as [number[], ...[number, ...Held][]]
   const held: ProfileState['held'] = new Map()
-  for (const [id, kept] of Object.entries(JSON.parse(text) as Record<string, Held | number>))
-    held.set(Number(id), typeof kept === 'number' ? [true, 1, kept] : kept)
+  for (let at = 0; at < certain.length; at += 2) held.set(certain[at] as number, [true, 1, certain[at + 1] as number])
+  for (const [id, value, score, since] of others) held.set(id, [value, score, since])
   return held
 }

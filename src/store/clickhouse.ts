@@ -20,8 +20,11 @@ export interface ClickHouse {
   /** Row by row as they come; a failure in the middle is thrown, leaving the loop early ends the query. */
   stream<T>(text: string, params?: Record<string, unknown>, options?: QueryOptions): AsyncIterable<T>
   command(text: string, params?: Record<string, unknown>, options?: QueryOptions): Promise<void>
-  /** Resolves when the rows (JSONEachRow) are on disk. */
-  insert(table: string, jsonLines: string | Buffer, options?: QueryOptions): Promise<void>
+  /**
+   * Resolves when the rows (JSONEachRow) are on disk.
+   * @param into a table, or `table (columns) select … from input(…)`
+   */
+  insert(into: string, jsonLines: string | Buffer, options?: QueryOptions): Promise<void>
   /**
    * Resolves when the rows of Native blocks are on disk, but for those that the condition leaves out.
    * @param columns names and types of what the table gets; a block may have them in types that convert
@@ -116,8 +119,8 @@ export function connectClickHouse(url: string, database?: string): ClickHouse {
       told(async () => {
         await client.command({ query: text, ...request(params, options, answeredWhole) })
       }),
-    insert: (table, jsonLines, options) =>
-      send(`insert into ${table} format JSONEachRow`, [typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], options),
+    insert: (into, jsonLines, options) =>
+      send(`insert into ${into} format JSONEachRow`, [typeof jsonLines === 'string' ? Buffer.from(jsonLines) : jsonLines], options),
     insertBlocks(table, columns, blocks, condition, options) {
       const names = Object.keys(columns).join(', ')
       const structure = Object.entries(columns).map(([name, type]) => `${name} ${type}`)

@@ -63,3 +63,16 @@ test('an error carries its code and constraint but no values', async () => {
 async function refusalOf(text: string): Promise<Error> {
   return (await postgres.query(text, [phone]).catch((error: unknown) => error)) as Error
 }
+
+test('lists arrive as they were given', async () => {
+  const texts = ['', ' ', 'NULL', null, '{a,"b"}', '\\', '\\"', "it's", '第一\n行', '𠮷', 'a,b']
+  const whole = [0, -1, 9_007_199_254_740_991]
+  const real = [0.1, 1e300, Number.NEGATIVE_INFINITY]
+  const [row] = await postgres.query('select $1::text[] as texts, $2::bigint[] as whole, $3::float8[] as real, $4::text[] as none', [
+    texts,
+    whole,
+    real,
+    [],
+  ])
+  expect(row).toEqual({ texts, whole: whole.map(String), real, none: [] })
+})

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { asArray } from './sql-arrays.ts'
 import { withoutValues } from './without-values.ts'
 
 /** Something that answers SQL: the pool, or one transaction. Values are always bound (`$1`); int8 comes back as a number where it is safe. */
@@ -65,7 +66,7 @@ export function connectPostgres(url: string, options: { connections?: number } =
 
 async function rowsOf<T>(asked: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[] | undefined): Promise<T[]> {
   try {
-    return (await asked.query(text, values as unknown[])).rows as T[]
+    return (await asked.query(text, values?.map(asArray))).rows as T[]
   } catch (error) {
     throw withoutValues(error)
   }

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { randomNonce } from '../../privacy/nonce.ts'
 import type { LogRecord } from '../log.ts'
 
 /**
@@ -102,7 +103,7 @@ export function seal(frame: Frame, { key, seed }: SegmentSecrets): [Buffer, Buff
   header.writeUIntBE(frame.at, 22, 6)
   header.writeUInt32BE(frame.end - frame.base, 28)
   header.writeUInt32BE(small ? frame.records + packedBit : frame.records, 32)
-  const nonce = randomBytes(12)
+  const nonce = randomNonce()
   nonce.copy(header, 36)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(header.subarray(12, 36))
   const body = cipher.update(content)

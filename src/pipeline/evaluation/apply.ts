@@ -1,25 +1,28 @@
 import type { ClickHouse } from '../../store/clickhouse.ts'
 import type { Queryable } from '../../store/postgres.ts'
-import type { MembershipChange } from './diff.ts'
+import type { MembershipChanges } from './memberships.ts'
 
 /** What a tick changes in ClickHouse: who has what, and what the runs of definitions that are not live said. */
 export interface TickChanges {
-  memberships: MembershipChange[]
+  memberships: MembershipChanges
   assignments: { definition: number; leaf: number; value: string; score: number; ts: number }[]
 }
 
-/** Kept with the decision, as the rows that ClickHouse takes, until it has them. */
-export async function keepTick(tx: Queryable, tick: number, { memberships, assignments }: TickChanges): Promise<void> {
-  if (memberships.length + assignments.length === 0) return
-  const rows = (some: readonly object[]) => some.map(one => JSON.stringify({ ...one, tick })).join('\n')
-  const changed = memberships.map(
-    ({ definition, value, profile, member }) =>
-      `{"definition":${definition},"value":${JSON.stringify(value)},"profile":${profile},"member":${member},"tick":${tick}}`,
+/** What a line of a tick's memberships becomes: one row for each of its profiles. */
+const memberships = `memberships (definition, value, profile, member, tick) select definition, value, arrayJoin(profiles), member, tick
+  from input('definition UInt32, value String, profiles Array(UInt32), member Bool, tick UInt64')`
+
+/** Kept with the decision, as ClickHouse takes it, until it has it. */
+export async function keepTick(tx: Queryable, tick: number, changes: TickChanges): Promise<void> {
+  const changed = [...changes.memberships].map(
+    ({ definition, value, profiles, member }) =>
+      `{"definition":${definition},"value":${JSON.stringify(value)},"profiles":[${profiles.join()}],"member":${member},"tick":${tick}}`,
   )
+  if (changed.length + changes.assignments.length === 0) return
   await tx.query('insert into evaluation_ticks (tick, memberships, assignments) values ($1, $2, $3)', [
     tick,
     changed.join('\n'),
-    rows(assignments),
+    changes.assignments.map(one => JSON.stringify({ ...one, tick })).join('\n'),
   ])
 }
 
@@ -30,8 +33,8 @@ export async function applyTicks(postgres: Queryable, clickhouse: ClickHouse): P
       'select tick, memberships, assignments from evaluation_ticks order by tick limit 1',
     )
     if (!row) return
-    const insert = (table: 'memberships' | 'assignments') => (row[table] === '' ? undefined : clickhouse.insert(table, row[table]))
-    await Promise.all([insert('memberships'), insert('assignments')])
+    const insert = (into: string, lines: string) => (lines === '' ? undefined : clickhouse.insert(into, lines))
+    await Promise.all([insert(memberships, row.memberships), insert('assignments', row.assignments)])
     await postgres.query('delete from evaluation_ticks where tick = $1', [row.tick])
   }
 }

@@ -3,15 +3,6 @@ import type { Held, ProfileState } from '../../profiles/states.ts'
 import type { Assessment } from './assess.ts'
 import type { Reason } from './work.ts'
 
-/** One value that a profile gained or lost, as ClickHouse keeps it. */
-export interface MembershipChange {
-  definition: number
-  /** JSON text; empty for a number that anybody may have another of. */
-  value: string
-  profile: number
-  member: boolean
-}
-
 /** A change of what a profile has of a definition. */
 export interface Transition {
   definition: number
@@ -42,7 +33,8 @@ export function difference(
   evaluated: readonly number[],
   context: { isWhole: boolean; known: ReadonlySet<number>; reason: Reason; at: number },
 ): Difference {
-  const held = new Map([...(before?.held ?? [])].filter(([id]) => context.known.has(id)))
+  const held = new Map<number, Held>()
+  for (const [id, one] of before?.held ?? []) if (context.known.has(id)) held.set(id, one)
   let isChanged = before === undefined || held.size !== before.held.size
   const transitions: Transition[] = []
   for (const id of evaluated) {
@@ -66,20 +58,4 @@ export function difference(
 
 function same(a: Json, b: Json): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b)
-}
-
-/** The values of a definition as memberships name them. @param isOpen its values are not known beforehand: a number is then no name */
-export function membershipValues(value: Json | undefined, isOpen: boolean): string[] {
-  if (value === undefined) return []
-  const values = Array.isArray(value) ? value : [value]
-  return [...new Set(values.map(one => (isOpen && typeof one === 'number' ? '' : JSON.stringify(one))))]
-}
-
-export function membershipChanges({ definition, profile, was, isNow }: Transition, isOpen: boolean): MembershipChange[] {
-  const before = membershipValues(was, isOpen)
-  const after = membershipValues(isNow, isOpen)
-  return [
-    ...before.filter(value => !after.includes(value)).map(value => ({ definition, value, profile, member: false })),
-    ...after.filter(value => !before.includes(value)).map(value => ({ definition, value, profile, member: true })),
-  ]
 }

@@ -7,8 +7,9 @@ import { type ProfileState, removeStates, saveStates, statesOf } from '../../pro
 import type { Postgres, Queryable } from '../../store/postgres.ts'
 import { keepTick, type TickChanges } from './apply.ts'
 import type { Assessment } from './assess.ts'
-import { difference, type MembershipChange, membershipChanges, membershipValues, type Transition } from './diff.ts'
+import { difference, type Transition } from './diff.ts'
 import { nextTick } from './lease.ts'
+import { MembershipChanges, membershipValues } from './memberships.ts'
 import type { Reason, Work } from './work.ts'
 
 /** What was worked out for a tick, and what for. */
@@ -83,7 +84,7 @@ export async function decideTick(
     await saveStates(tx, states, new Set(before.keys()))
     const changes = changesOf(worked, transitions, before, removed, [...states.keys()])
     await keepTick(tx, tick, changes)
-    await noteMemberships(tx, changes.memberships, worked.now)
+    await noteMemberships(tx, changes.memberships.counts(), worked.now)
     const told = 'fill' in done && done.fill.cause === 'definition' ? [] : transitions
     await saveTransitions(tx, tick, told, worked.now)
     if ('work' in done) await settle(tx, done.work)
@@ -123,23 +124,23 @@ function changesOf(
   removed: readonly number[],
   written: readonly number[],
 ): TickChanges {
-  const byId = new Map(set.all.map(one => [one.id, one]))
-  const isOpen = (id: number) => {
-    const definition = byId.get(id)
-    return definition === undefined || set.isOpen(definition)
+  const open = new Map(set.all.map(one => [one.id, set.isOpen(one)]))
+  const isOpen = (id: number) => open.get(id) ?? true
+  const memberships = new MembershipChanges()
+  for (const profile of written) if (!before.has(profile)) memberships.add(everybody, '', profile, true)
+  const gone = new Set(removed)
+  for (const profile of gone) {
+    const state = before.get(profile)
+    if (!state) continue
+    memberships.add(everybody, '', profile, false)
+    for (const [definition, [value]] of state.held)
+      for (const one of membershipValues(value, isOpen(definition))) memberships.add(definition, one, profile, false)
   }
-  const left = removed.flatMap(profile =>
-    [...(before.get(profile)?.held ?? [])].flatMap(([definition, [value]]) =>
-      membershipValues(value, isOpen(definition)).map(one => ({ definition, value: one, profile, member: false })),
-    ),
-  )
-  const population = [
-    ...written.filter(profile => !before.has(profile)).map(profile => ({ definition: everybody, value: '', profile, member: true })),
-    ...removed.filter(profile => before.has(profile)).map(profile => ({ definition: everybody, value: '', profile, member: false })),
-  ]
+  // Who is nobody any more has lost everything already.
+  for (const one of transitions) if (!gone.has(one.profile)) memberships.addTransition(one, isOpen(one.definition))
   const inputs = new Set(definitions.filter(one => set.refreshOf(one) !== 'live').map(({ id }) => id))
   return {
-    memberships: once([...population, ...left, ...transitions.flatMap(one => membershipChanges(one, isOpen(one.definition)))]),
+    memberships,
     assignments: transitions
       .filter(({ definition }) => inputs.has(definition))
       .map(({ definition, profile, isNow, score }) => ({
@@ -152,29 +153,31 @@ function changesOf(
   }
 }
 
-/** Somebody of whom nothing is known any more loses what was worked out and what was not: some of it twice. */
-function once(changes: readonly MembershipChange[]): MembershipChange[] {
-  return [...new Map(changes.map(one => [`${one.definition} ${one.profile} ${one.value}`, one])).values()]
-}
-
 async function saveTransitions(tx: Queryable, tick: number, transitions: readonly Transition[], now: number): Promise<void> {
   if (transitions.length === 0) return
-  const text = (value: Transition['was']) => (value === undefined ? null : JSON.stringify(value))
+  const byProfile = [...Map.groupBy(transitions, ({ profile }) => profile).values()]
+  let last = await numbersFor(tx, transitions.length)
   await tx.query(
-    `insert into transitions (tick, definition, profile, was, is_now, cause, at, decided_at)
-     select $1, definition, profile, was, is_now, cause, to_timestamp(at / 1000.0), $2
-     from unnest($3::integer[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[]) as t(definition, profile, was, is_now, cause, at)`,
+    `insert into transitions (last, tick, profile, cause, at, decided_at, changes)
+     select last, $1, profile, cause, to_timestamp(at / 1000.0), $2, changes
+     from unnest($3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]) as t(last, profile, cause, at, changes)`,
     [
       tick,
       new Date(now),
-      transitions.map(one => one.definition),
-      transitions.map(one => one.profile),
-      transitions.map(one => text(one.was)),
-      transitions.map(one => text(one.isNow)),
-      transitions.map(one => one.reason.cause),
-      transitions.map(one => one.reason.at ?? now),
+      byProfile.map(changes => (last += changes.length)),
+      byProfile.map(([first]) => first?.profile ?? 0),
+      byProfile.map(([first]) => first?.reason.cause ?? ''),
+      byProfile.map(([first]) => first?.reason.at ?? now),
+      byProfile.map(changes => JSON.stringify(changes.map(({ definition, was, isNow }) => [definition, was ?? null, isNow ?? null]))),
     ],
   )
+}
+
+/** Numbers for so many changes. @returns the one before the first */
+async function numbersFor(tx: Queryable, changes: number): Promise<number> {
+  const [head] = await tx.query<{ last: number }>('update evaluation_head set changes = changes + $1 returning changes as last', [changes])
+  if (!head) throw new Error('evaluation_head has its row since its migration')
+  return head.last - changes
 }
 
 async function settle(tx: Queryable, { ranges, leaves, momentsUntil }: Work): Promise<void> {
