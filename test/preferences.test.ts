@@ -162,7 +162,8 @@ test('what reads a run is worked out after it: when both are defined, and whenev
     { tags: { deposits: 'low' }, audiences: [] },
   ])
   const changes = await clinic.zhike.core.stores.postgres.query<{ changes: number }>(
-    `select count(*)::integer as changes from transitions t join definitions d on d.id = t.definition where d.key = 'best'`,
+    `select count(*)::integer as changes from transitions t cross join jsonb_array_elements(t.changes::jsonb) change
+       join definitions d on d.id = (change ->> 0)::integer where d.key = 'best'`,
   )
   expect(changes).toEqual([{ changes: 2 }])
 })
