@@ -41,7 +41,7 @@ async function workedOutAnew(
   await insertEvents(clickhouse, `1 + cityHash64(number) % ${profiles}`, position.next, profiles / 100, now, 1_000)
   position.next += profiles / 100
   const startedAt = performance.now()
-  await postgres.transaction(tx => beginFill(tx, definitions.set().live, 'definition', now))
+  await postgres.transaction(tx => beginFill(tx, definitions.set(), definitions.set().live, 'definition', now))
   await evaluator.flush()
   return (performance.now() - startedAt) / 1_000
 }

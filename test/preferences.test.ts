@@ -125,6 +125,49 @@ test('quantiles are as of their run, and the next run on schedule moves them', a
   expect(await clinic.api.call('GET', '/api/tags/monetary')).toMatchObject({ count: 4, lastRun: new Date(clinic.now).toISOString() })
 })
 
+test('what reads a run is worked out after it: when both are defined, and whenever it runs', async () => {
+  const pay = (userId: string, total: number) => ({ userId, event: 'Deposit Paid', properties: { total } })
+  await clinic.send(pay('e', 10), pay('f', 20))
+  await clinic.flush()
+  const metric = (of: object) => ({
+    zh: '分位',
+    kind: 'metric',
+    metric: { event: 'Deposit Paid', onlyWhoDid: true, ...of },
+    buckets: { quantiles: 2, labels: ['low', 'high'] },
+    refresh: { daily: '03:00' },
+  })
+  const best = { zh: '高', kind: 'rule', values: [{ value: true, rule: { tag: 'deposits', eq: 'high' } }] }
+  const rule = { all: [{ tag: 'best' }, { tag: 'deposit_count', exists: true }] }
+  await clinic.api.call('POST', '/api/definitions/apply', {
+    definitions: [
+      { kind: 'audience', key: 'best_ones', document: { zh: '高', rule, refresh: { daily: '03:00' } } },
+      { kind: 'tag', key: 'best', document: best },
+      { kind: 'tag', key: 'deposits', document: metric({ sum: { prop: 'total' } }) },
+      { kind: 'tag', key: 'deposit_count', document: metric({ count: true }) },
+    ],
+  })
+  await clinic.flush()
+  const portraits = () => Promise.all(['e', 'f'].map(one => clinic.portraitOf(one)))
+  expect(await portraits()).toMatchObject([
+    { tags: { deposits: 'low' }, audiences: [] },
+    { tags: { deposits: 'high', best: true }, audiences: ['best_ones'] },
+  ])
+  await clinic.send(pay('e', 100))
+  await clinic.flush()
+  expect(await portraits()).toMatchObject([{ tags: { deposits: 'low' } }, { tags: { deposits: 'high', best: true } }])
+  clinic.now += day
+  await clinic.flush()
+  expect(await portraits()).toMatchObject([
+    { tags: { deposits: 'high', best: true }, audiences: ['best_ones'] },
+    { tags: { deposits: 'low' }, audiences: [] },
+  ])
+  const changes = await clinic.zhike.core.stores.postgres.query<{ changes: number }>(
+    `select count(*)::integer as changes from transitions t cross join jsonb_array_elements(t.changes::jsonb) change
+       join definitions d on d.id = (change ->> 0)::integer where d.key = 'best'`,
+  )
+  expect(changes).toEqual([{ changes: 2 }])
+})
+
 test('a template is filled in and its tags are defined as they come', async () => {
   const { templates } = await clinic.api.call<{ templates: { key: string; parameters: { name: string }[] }[] }>(
     'GET',

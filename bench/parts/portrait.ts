@@ -158,7 +158,7 @@ export async function define(
           { by: 'bench', at: now, nextRunAt: undefined },
         ),
       )
-    await beginFill(tx, saved, 'definition', now)
+    await beginFill(tx, definitions.set(), saved, 'definition', now)
   })
   await definitions.reload()
   evaluator.hurry()

@@ -93,7 +93,7 @@ export async function openDefinitions({ postgres, types, zone, now }: Definition
       }
       const settled = [...saved.values()].reduce((set, definition) => set.with(definition), known)
       const touched = new Set([...saved.values()].flatMap(definition => settled.withDependents(definition)))
-      if (touched.size > 0) await beginFill(tx, [...touched], 'definition', now())
+      await beginFill(tx, settled, [...touched], 'definition', now())
       return changes.map(one => ({ ...one, definition: saved.get(one) ?? one.definition }))
     })
     if (!dryRun) await reload()
@@ -134,7 +134,7 @@ export async function openDefinitions({ postgres, types, zone, now }: Definition
       const touched = known.live.filter(definition => isTouched(definition, known))
       if (touched.length === 0) return
       await tx.query('update definition_revision set revision = revision + 1')
-      await beginFillOnce(tx, touched, 'definition', now())
+      await beginFillOnce(tx, known, touched, 'definition', now())
     },
     reload,
   }

@@ -1,5 +1,6 @@
 import type { Queryable } from '../store/postgres.ts'
 import type { Definition } from './definition.ts'
+import type { DefinitionSet } from './set.ts'
 
 /** Definitions that are being worked out for everybody, and how far that is. */
 export interface Fill {
@@ -17,34 +18,58 @@ export interface Fill {
 }
 
 /**
- * Has the definitions worked out for everybody who is known now; whoever comes later is worked out with the first fact. Joins a fill of the same
- * cause that has not begun. The caller changes the revision of definitions in the same transaction, so a part that is being worked out counts no more.
+ * Has the definitions worked out for everybody who is known now; whoever comes later is worked out with the first fact. What reads what others of them
+ * say on schedule has a fill of its own after theirs. The caller changes the revision of definitions in the same transaction, so a part that is being
+ * worked out counts no more.
  */
-export async function beginFill(tx: Queryable, definitions: readonly Definition[], cause: Fill['cause'], now: number): Promise<void> {
-  if (definitions.length === 0) return
-  const ids = definitions.map(({ id }) => id)
-  const joined = await tx.query(
-    `update evaluation_fills f set
-       definitions = (select array_agg(distinct id order by id) from unnest(f.definitions || $1::integer[]) id), until = l.until, profiles_total = l.total
-     from (select coalesce(max(leaf), 0) as until, count(*) filter (where root = leaf) as total from leaves) l
-     where finished_at is null and after = 0 and not prepared and cause = $2 returning id`,
-    [ids, cause],
-  )
-  if (joined.length > 0) return
-  await tx.query(
-    `insert into evaluation_fills (definitions, cause, until, profiles_total, started_at)
-     select $1::integer[], $2, coalesce(max(leaf), 0), count(*) filter (where root = leaf), $3 from leaves`,
-    [ids, cause, new Date(now)],
-  )
+export async function beginFill(
+  tx: Queryable,
+  set: DefinitionSet,
+  definitions: readonly Definition[],
+  cause: Fill['cause'],
+  now: number,
+): Promise<void> {
+  for (const some of set.inOrder(definitions)) await beginTogether(tx, set, some, cause, now)
+}
+
+/** Joins the last fill of the same cause if that has not begun, and neither reads what the other says. */
+async function beginTogether(
+  tx: Queryable,
+  set: DefinitionSet,
+  definitions: readonly Definition[],
+  cause: Fill['cause'],
+  now: number,
+): Promise<void> {
+  const last = (await openFills(tx)).filter(fill => fill.cause === cause).at(-1)
+  const isWaiting = last && last.after === 0 && !last.prepared
+  const together = set.all.filter(({ id }) => last?.definitions.includes(id)).concat(definitions)
+  const everybody = 'select coalesce(max(leaf), 0) as until, count(*) filter (where root = leaf) as total from leaves'
+  if (isWaiting && set.inOrder(together).length === 1)
+    await tx.query(
+      `update evaluation_fills set definitions = $2::integer[], until = l.until, profiles_total = l.total from (${everybody}) l where id = $1`,
+      [last.id, [...new Set(together.map(({ id }) => id))].sort((a, b) => a - b)],
+    )
+  else
+    await tx.query(
+      `insert into evaluation_fills (definitions, cause, until, profiles_total, started_at)
+       select $1::integer[], $2, until, total, $3 from (${everybody}) l`,
+      [definitions.map(({ id }) => id), cause, new Date(now)],
+    )
 }
 
 /** Likewise, unless just these wait already to be worked out, from the beginning. */
-export async function beginFillOnce(tx: Queryable, definitions: readonly Definition[], cause: Fill['cause'], now: number): Promise<void> {
+export async function beginFillOnce(
+  tx: Queryable,
+  set: DefinitionSet,
+  definitions: readonly Definition[],
+  cause: Fill['cause'],
+  now: number,
+): Promise<void> {
   const [waiting] = await tx.query(
     'select from evaluation_fills where finished_at is null and after = 0 and cause = $2 and definitions @> $1::integer[] limit 1',
     [definitions.map(({ id }) => id), cause],
   )
-  if (!waiting) await beginFill(tx, definitions, cause, now)
+  if (!waiting) await beginFill(tx, set, definitions, cause, now)
 }
 
 interface Row {

@@ -105,6 +105,27 @@ export class DefinitionSet {
     return [...found].filter(one => this.refreshOf(one) !== 'never')
   }
 
+  /** These in the order in which they are worked out: together, but what reads the runs of others among them comes after those. */
+  inOrder(definitions: readonly Definition[]): Definition[][] {
+    const ids = new Set(definitions.map(({ id }) => id))
+    const places = new Map<number, number>()
+    const placeOf = (one: Definition): number => {
+      const known = places.get(one.id)
+      if (known !== undefined) return known
+      const runs = this.#runsReadBy(one).filter(({ id }) => ids.has(id))
+      const place = Math.max(0, ...runs.map(run => placeOf(run) + 1))
+      places.set(one.id, place)
+      return place
+    }
+    const byPlace = Map.groupBy(definitions, placeOf)
+    return [...byPlace].sort(([a], [b]) => a - b).map(([, some]) => some)
+  }
+
+  /** What is not live and stands in a definition, or in something live that stands in it: a rule reads there what the last run said. */
+  #runsReadBy(definition: Definition): Definition[] {
+    return this.referencesOf(definition).flatMap(one => (this.refreshOf(one) === 'live' ? this.#runsReadBy(one) : [one]))
+  }
+
   /** The way from a definition back to itself, by keys; undefined where there is none. */
   cycleOf(definition: Definition): string[] | undefined {
     const walk = (at: Definition, path: readonly Definition[]): Definition[] | undefined => {

@@ -8,6 +8,7 @@ import { endOfImport, uploadFile } from '../bring-file.ts'
 import { applyFiles } from '../files/apply-files.ts'
 import { readWorkspaceFiles } from '../files/workspace-files.ts'
 import { type Output, table } from '../output.ts'
+import { tellPortrait } from '../tell-portrait.ts'
 import { banner, clinicFiles } from './brand.ts'
 import { LiveSources } from './live-sources.ts'
 import { isLive } from './messages.ts'
@@ -51,17 +52,8 @@ export async function fillClinic(api: ApiClient, asked: Partial<PopulationSettin
   await tell(api, (performance.now() - from) / 1000, output)
 }
 
-interface Named {
-  key: string
-  count: number
-  document: { zh?: string; values?: { value: unknown; zh?: string }[] }
-  values: { value: unknown; count: number }[]
-}
-
 async function tell(api: ApiClient, seconds: number, output: Output): Promise<void> {
   const found = await api.call<Overview>('GET', '/api/overview')
-  const { tags } = await api.call<{ tags: Named[] }>('GET', '/api/tags')
-  const { audiences } = await api.call<{ audiences: Named[] }>('GET', '/api/audiences')
   output.out(
     [
       '',
@@ -73,9 +65,7 @@ async function tell(api: ApiClient, seconds: number, output: Output): Promise<vo
         ['用时 seconds', seconds.toFixed(0)],
       ]),
       '',
-      table([...tags.map(one => [`标签 ${one.document.zh ?? one.key}`, one.key, valuesIn(one)])]),
-      '',
-      table(audiences.map(one => [`人群 ${one.document.zh ?? one.key}`, one.key, number(one.count)])),
+      await tellPortrait(api, 'zh'),
       '',
       '到哪里看(API 密钥作 bearer)· where to look, with the API key as a bearer token:',
       `  ${api.url}/api/audiences/dry_winter/members   谁在人群里 · who is in it`,
@@ -85,14 +75,6 @@ async function tell(api: ApiClient, seconds: number, output: Output): Promise<vo
       `  ${api.url}/api/openapi.json                   全部接口 · everything there is`,
     ].join('\n'),
   )
-}
-
-function valuesIn({ document, values, count }: Named): string {
-  const named = values.map(({ value, count: having }) => {
-    const known = document.values?.find(one => one.value === value)?.zh ?? (value === true ? '' : String(value))
-    return `${known} ${number(having)}`.trim()
-  })
-  return named.length > 0 ? named.join(' · ') : number(count)
 }
 
 function number(value: number): string {

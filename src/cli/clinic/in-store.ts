@@ -80,6 +80,12 @@ export class InStore {
     })
   }
 
+  /** A first talk, and a skin test. */
+  bookConsultation(at: number): void {
+    const appointment = atWork(at + (1 + this.#systems.person.chance.draw() * 6) * day)
+    this.#systems.visit('预约', at, { 预约号: this.#systems.id('B'), 项目: 'P114', 品类: 'consult', 预约时间: written(appointment) })
+  }
+
   /** What the systems say of the person on the last night. */
   snapshot(): void {
     const { person, now, emit } = this.#systems

@@ -71,7 +71,7 @@ export class Life {
     const mayOrder = this.#store.hasOrdered
     const mayBeTreated = this.#store.mayBeTreated(at)
     const act = this.person.chance.weighed<() => void>([
-      [() => this.#phone.view(waking(at)), views],
+      [() => this.#view(waking(at)), views],
       [() => this.#phone.read(waking(at)), content],
       [() => this.#phone.readAboutDoctor(waking(at)), doctor],
       [() => this.#consult(waking(at)), consult],
@@ -80,6 +80,22 @@ export class Life {
       [() => this.#phone.takeCoupon(waking(at)), coupon],
     ])
     act()
+  }
+
+  #view(at: number): void {
+    this.#phone.view(at)
+    const { archetype, chance, friend } = this.person
+    if (archetype.key !== 'considering') return
+    if (chance.happens(booksAfterView)) this.#books(at + (0.1 + chance.draw() * 1.9) * day)
+    if (!friend || !chance.happens(0.2)) return
+    const contactedAt = atWork(at + chance.draw() * 4 * day)
+    this.#at(contactedAt, when => this.#isContacted(when))
+    const isFriend = contactedAt >= friend.addedAt && contactedAt <= (friend.removedAt ?? contactedAt)
+    if (isFriend && chance.happens(booksAfterView * urgedBy(contactedAt - at))) this.#books(contactedAt + chance.draw() * day)
+  }
+
+  #books(at: number): void {
+    if (this.person.phone) this.#at(atWork(at), when => this.#store.bookConsultation(when))
   }
 
   #order(at: number): void {
@@ -139,6 +155,7 @@ export class Life {
     this.#systems.wecom('WeCom Contact Added', at, props)
     const assigned = { external_userid: externalOf(this.person), advisor_id: advisor, assigned_at: written(at + 1000) }
     this.#systems.emit('assignments', at + 1000, assigned)
+    if (chance.happens(0.21)) this.#books(at + chance.draw() * 13 * day)
   }
 
   #unfriends(at: number): void {
@@ -161,6 +178,14 @@ export class Life {
       outcome: chance.weighed(outcomes),
     })
   }
+}
+
+/** How often somebody who thinks of it books a talk after looking at something. */
+const booksAfterView = 0.03
+
+/** What an advisor's word adds to that, by how long after: within a day as much again, after three nothing. */
+function urgedBy(afterMs: number): number {
+  return Math.max(0, Math.min(1, (3 * day - afterMs) / (2 * day)))
 }
 
 const methods = [

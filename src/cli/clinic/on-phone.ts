@@ -1,7 +1,7 @@
-import type { Product } from './brand.ts'
-import { day, iso } from './clock.ts'
+import type { Content, Product } from './brand.ts'
+import { dateOf, day, iso } from './clock.ts'
 import type { Systems } from './systems.ts'
-import { appeal, categoryFor, viewed } from './tastes.ts'
+import { appeal, categoryFor, courseShareOf, viewed, winterCare } from './tastes.ts'
 
 /** What one person does in the mini program, and writes to the advisor. */
 export class OnPhone {
@@ -28,13 +28,9 @@ export class OnPhone {
   }
 
   read(at: number): void {
-    const { person, brand, now } = this.#systems
-    const { chance, skin, video } = person
-    // The truth that a test of two forms can find: dry skin watches the video course, and reads no more of everything.
-    const isVideo = chance.happens(skin?.type === 'dry' ? Math.min(0.95, video * 1.3) : video)
-    const forms = isVideo ? ['video', 'course'] : ['article', 'h5']
-    const contents = brand.contents.filter(({ type }) => forms.includes(type))
-    const { id, type, topic } = chance.weighed(contents.map(one => [one, appeal(person, one)] as const))
+    const { person, now } = this.#systems
+    const { chance } = person
+    const { id, type, topic } = this.#choose()
     const content_type = chance.happens(0.06) ? 'live' : type === 'h5' ? 'article' : type
     const progress = Math.min(1, Math.round(chance.around(0.66, 0.5) * 100) / 100)
     const duration_s = seconds(chance.around(45, 0.9))
@@ -42,8 +38,21 @@ export class OnPhone {
     this.#systems.mini('Content Viewed', at, { content_id: id, content_type, topic, duration_s, progress, slot })
     if (chance.happens(0.02))
       this.#systems.mini('Content Shared', at + duration_s * 1000, { content_id: id, to: chance.pick(['friend', 'moments']) })
-    if (id === 'C01' && at > now - 30 * day && chance.happens(0.12))
-      this.#systems.mini('Campaign Joined', at + 60_000, { campaign_id: 'winter_care_2026', type: 'course', source: 'content' })
+    if (id === winterCare.course && at > now - 30 * day && chance.happens(0.12)) this.#join(at, 'winter_care_2026', 'course')
+    else if (content_type === 'live' && chance.happens(0.15)) this.#join(at, `live_${dateOf(at).slice(0, 7)}`, 'live')
+  }
+
+  #choose(): Content {
+    const { person, brand } = this.#systems
+    const { chance, video } = person
+    const winter = chance.happens(winterCare.share) && (chance.happens(courseShareOf(person)) ? winterCare.course : winterCare.article)
+    const forms = chance.happens(video) ? ['video'] : ['article', 'h5']
+    const contents = brand.contents.filter(({ id, type }) => (winter ? id === winter : id !== winterCare.article && forms.includes(type)))
+    return chance.weighed(contents.map(one => [one, appeal(person, one)] as const))
+  }
+
+  #join(at: number, campaign_id: string, type: string): void {
+    this.#systems.mini('Campaign Joined', at + 60_000, { campaign_id, type, source: 'content' })
   }
 
   readAboutDoctor(at: number): void {

@@ -3,7 +3,7 @@ import { isLive, messagesOf } from './messages.ts'
 import { type PopulationSetting, population, standardPopulation } from './population.ts'
 import { type ExportFile, exportNames } from './rows.ts'
 
-const small: PopulationSetting = { ...standardPopulation, people: 400 }
+const small: PopulationSetting = { ...standardPopulation, people: 800 }
 const nights = [...population(small)]
 const rows = nights.flatMap(night => night.rows)
 const of = (file: ExportFile) => rows.filter(row => row.file === file)

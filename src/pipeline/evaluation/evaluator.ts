@@ -6,7 +6,7 @@ import type { Definitions } from '../../definitions/definitions.ts'
 import { beginFill, finishFill, prepareFill } from '../../definitions/fills.ts'
 import { nextRun } from '../../definitions/schedule.ts'
 import type { DefinitionSet } from '../../definitions/set.ts'
-import { revisionIn } from '../../definitions/store.ts'
+import { bumpRevision, revisionIn } from '../../definitions/store.ts'
 import { neverDue } from '../../profiles/states.ts'
 import type { RuleContext } from '../../rules/plan.ts'
 import type { ClickHouse } from '../../store/clickhouse.ts'
@@ -309,22 +309,24 @@ export class Evaluator {
     this.#applying.catch(() => undefined)
   }
 
-  /** Begins the runs of definitions whose time has come. */
+  /** Begins the runs of definitions whose time has come, all together: what reads several of them is worked out once, after them. */
   async #scheduleRuns(now: number): Promise<void> {
     const { postgres, definitions, zone } = this.#deps
-    const due = definitions.set().all.filter(one => one.nextRunAt !== undefined && one.nextRunAt <= now)
-    for (const definition of due) {
-      const refresh = definitions.set().refreshOf(definition)
-      if (typeof refresh !== 'object') continue
-      await postgres.transaction(async tx => {
-        // Whoever changes definitions takes the revision first, so nobody waits for the other.
-        await revisionIn(tx, 'for update')
-        await tx.query('update definitions set next_run_at = $2 where id = $1', [definition.id, new Date(nextRun(refresh, zone, now))])
-        await tx.query('update definition_revision set revision = revision + 1')
-        await beginFill(tx, definitions.set().withDependents(definition), 'assignment', now)
-      })
-    }
-    if (due.length > 0) await definitions.reload()
+    const set = definitions.set()
+    const due = set.all.filter(one => one.nextRunAt !== undefined && one.nextRunAt <= now)
+    if (due.length === 0) return
+    await postgres.transaction(async tx => {
+      // Whoever changes definitions takes the revision first, so nobody waits for the other.
+      await revisionIn(tx, 'for update')
+      for (const one of due) {
+        const refresh = set.refreshOf(one)
+        const next = typeof refresh === 'object' ? new Date(nextRun(refresh, zone, now)) : null
+        await tx.query('update definitions set next_run_at = $2 where id = $1', [one.id, next])
+      }
+      await bumpRevision(tx)
+      await beginFill(tx, set, [...new Set(due.flatMap(one => set.withDependents(one)))], 'assignment', now)
+    })
+    await definitions.reload()
   }
 
   /** How long nothing falls due, at most a rest; ms. */

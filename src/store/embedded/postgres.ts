@@ -140,7 +140,11 @@ function launch(postgres: string, args: string[], directory: string, account: Ac
   let last = ''
   child.stderr.setEncoding('utf8').on('data', (said: string) => {
     last = said.trim().split('\n').at(-1) ?? last
-    log[/ (FATAL|PANIC): (?!.*the database system is)/.test(said) ? 'warn' : 'debug']({ engine: 'PostgreSQL' }, said.trim())
+    // While it starts and stops it turns connections away, which is as it should be.
+    log[/ (FATAL|PANIC): (?!.*(the database system is|due to administrator command))/.test(said) ? 'warn' : 'debug'](
+      { engine: 'PostgreSQL' },
+      said.trim(),
+    )
   })
   const ended = new Promise<string>(resolve => {
     const end = (how: string) => {
